@@ -1,0 +1,136 @@
+"""The command line: what a person types, handed on. No logic lives here."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from medllm import __version__
+from medllm.pipeline.errors import MedllmError
+
+# command -> where its stage function lives, and its one line of help
+_STAGES = {
+    "base": ("pipeline.weights.base:base", "Fetch or build the base model and check it."),
+    "prepare": ("pipeline.data.prepare:prepare", "Turn datasets into train, validation and test."),
+    "train": ("pipeline.weights.train:train", "Fine-tune the base with QLoRA."),
+    "merge": ("pipeline.weights.merge:merge", "Fold the adapter into the 16-bit base."),
+    "convert": ("convert.gguf:convert", "Write base and fine-tune as GGUF."),
+    "quantize": ("convert.quantize:quantize", "Make the smaller GGUFs."),
+    "modelfile": ("pipeline.release.modelfile:modelfile", "Fill in the Modelfile."),
+    "create": ("pipeline.release.create:create", "Create the model in the local Ollama server."),
+    "eval": ("eval.evaluate:evaluate", "Score base, fine-tune and quants on unseen data."),
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="medllm")
+def cli() -> None:
+    """Medical dialogues in, a model a doctor runs with `ollama run medllm` out.
+
+    Each stage reads and writes build/<name of the config>/; `make release CONFIG=…` runs them all
+    in order.
+    """
+
+
+def _run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The two options that every command about a run takes."""
+    command = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Change one value of the config; may be repeated.",
+    )(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        default=Path("configs/demo.yaml"),
+        show_default=True,
+        help="The run's YAML file.",
+    )(command)
+
+
+def _load(config: Path, overrides: tuple[str, ...]) -> tuple[Any, Any]:
+    from medllm.pipeline.config import RunPaths, load_config
+
+    return load_config(config, overrides), RunPaths.of(config)
+
+
+def _stage_command(name: str, target: str, help_line: str) -> click.Command:
+    @_run_options
+    def command(config: Path, overrides: tuple[str, ...]) -> None:
+        from medllm.pipeline.status import require_fresh_inputs
+
+        run, paths = _load(config, overrides)
+        require_fresh_inputs(name, run, paths)
+        module, _, function = target.partition(":")
+        getattr(importlib.import_module(f"medllm.{module}"), function)(getattr(run, name), paths)
+
+    return click.command(name, help=help_line)(command)
+
+
+for _name, (_target, _help) in _STAGES.items():
+    cli.add_command(_stage_command(_name, _target, _help))
+
+
+@cli.command()
+@_run_options
+def status(config: Path, overrides: tuple[str, ...]) -> None:
+    """Say which stages are done, stale (and why) or missing."""
+    from medllm.pipeline.status import show_status
+
+    show_status(*_load(config, overrides))
+
+
+@cli.command()
+@_run_options
+def slices(config: Path, overrides: tuple[str, ...]) -> None:
+    """Write each stage's part of the config where Make watches it."""
+    from medllm.pipeline.status import write_slices
+
+    write_slices(*_load(config, overrides))
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what this machine has and, for each lack, the one thing to do."""
+    from medllm.pipeline.doctor import examine
+
+    sys.exit(examine())
+
+
+@cli.command()
+@click.argument("question")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "ollama", "embedded"]),
+    default="auto",
+    show_default=True,
+    help="Answer through the Ollama server, or with llama.cpp in this process.",
+)
+@_run_options
+def ask(question: str, engine: str, config: Path, overrides: tuple[str, ...]) -> None:
+    """Ask the finished model one question."""
+    from medllm.eval.ask import ask as answer
+
+    answer(question, *_load(config, overrides), engine=engine)
+
+
+def main() -> None:
+    """Entry point: a person's mistake ends in one line and exit code 2, never in a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except MedllmError as error:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)

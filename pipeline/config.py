@@ -1,0 +1,279 @@
+"""The configuration of a run: one YAML file, one frozen record a stage.
+
+``load_config`` is the only reader: below it nobody looks into a dictionary, the environment or a
+default. A key at the top of the file (``seed``, ``format``) is the value for every section that
+has a key of that name and does not set it itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from medllm.pipeline.errors import MedllmError
+
+FormatName = Literal["llama2", "know_medical_v2"]
+QuantType = Literal["Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "Q3_K_M"]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """What every stage's section shares: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seed: int = Field(0, ge=0, lt=2**32, description="every random choice of the stage follows it")
+
+
+class TinyConfig(BaseModel):
+    """A Llama-2-shaped model small enough to be pretrained here, on a CPU, in a minute or two."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    corpus: Path = Field(description="UTF-8 text for the tokenizer and for pretraining")
+    layers: Count = 4
+    hidden_size: Count = Field(256, multiple_of=256, description="256 a row, for the K-quants")
+    heads: Count = 4
+    intermediate_size: Count = Field(768, multiple_of=256)
+    vocab_size: int = Field(4096, ge=320, le=32000, description="pieces at most")
+    context: Count = Field(512, description="tokens, max_position_embeddings")
+    steps: Count = Field(description="optimiser steps of pretraining")
+    batch_size: Count = Field(8, description="sequences a step")
+    sequence_length: Count = Field(256, description="tokens a sequence in pretraining")
+    learning_rate: float = Field(3e-3, gt=0, lt=1)
+
+
+class BaseConfig(Section):
+    """The model that is fine-tuned."""
+
+    source: str = Field(description="'tiny', a local folder, or a hub id such as org/name")
+    revision: str | None = Field(None, description="commit of a hub id, 40 hex digits")
+    tiny: TinyConfig | None = None
+
+    @model_validator(mode="after")
+    def _tiny_has_its_section(self) -> BaseConfig:
+        if (self.source == "tiny") != (self.tiny is not None):
+            raise ValueError("base.tiny belongs to base.source: tiny, and only to it")
+        return self
+
+
+class SourceConfig(BaseModel):
+    """One dataset file and the name of the adapter that reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(description="an adapter of medllm.pipeline.sources")
+    path: Path
+
+
+class PrepareConfig(Section):
+    """From dataset files to train, validation and test dialogues in one chat schema."""
+
+    format: FormatName = "llama2"
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    validation_share: Share = 0.05
+    test_share: Share = 0.05
+    max_bad_share: Share = Field(0.02, description="refuse when more rows than this are broken")
+    system_share: Share = Field(
+        0.0, description="share of dialogues that get system_prompt as their system message"
+    )
+    system_prompt: str = ""
+
+
+class TrainConfig(Section):
+    """QLoRA: a 4-bit NF4 base (Dettmers et al., arXiv 2305.14314) under LoRA (arXiv 2106.09685)."""
+
+    format: FormatName = "llama2"
+    rank: Count = Field(16, description="LoRA r")
+    alpha: Count = Field(32, description="LoRA alpha; the update is scaled by alpha / r")
+    dropout: Share = 0.0
+    target_modules: tuple[str, ...] = Field(
+        ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+        min_length=1,
+        description="projection layers that get an adapter",
+    )
+    epochs: float = Field(3.0, gt=0)
+    batch_size: Count = Field(8, description="rows a device holds at once")
+    accumulation: Count = Field(1, description="batches an optimiser step")
+    learning_rate: float = Field(2e-4, gt=0, lt=0.1)
+    warmup_share: Share = Field(0.03, description="share of the steps that warm up")
+    max_length: Count = Field(1024, description="tokens; longer rows are cut, counted and shown")
+    evaluations: Count = Field(4, description="validations, and checkpoints, over the run")
+    gradient_checkpointing: bool = Field(False, description="less memory, slower")
+    optimizer: Literal["adamw_torch", "paged_adamw_8bit"] = "adamw_torch"
+
+
+class MergeConfig(Section):
+    """The adapter folded into the 16-bit base."""
+
+    max_shard_gb: float = Field(5.0, gt=0, description="size of a safetensors shard, 10^9 bytes")
+
+
+class ConvertConfig(Section):
+    """Hugging Face checkpoint to GGUF."""
+
+    format: FormatName = "llama2"
+    type: Literal["F16", "BF16", "F32"] = "F16"
+
+
+class QuantizeConfig(Section):
+    """GGUF to smaller GGUFs."""
+
+    types: tuple[QuantType, ...] = Field(("Q8_0", "Q5_K_M", "Q4_K_M"), min_length=1)
+
+
+class ModelfileConfig(Section):
+    """What a doctor gets: the Modelfile a person edits, filled in."""
+
+    format: FormatName = "llama2"
+    path: Path = Path("Modelfile")
+    quant: QuantType = Field("Q4_K_M", description="the GGUF that FROM names")
+
+
+class CreateConfig(Section):
+    """The model in a local Ollama server, when one answers at OLLAMA_HOST."""
+
+    format: FormatName = "llama2"
+    name: str = Field("medllm", pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")
+
+
+class EvalConfig(Section):
+    """Scores of base, fine-tune and quants on dialogues and questions nobody trained on."""
+
+    format: FormatName = "llama2"
+    questions: Path | None = Field(None, description="multiple-choice JSONL")
+    max_dialogues: Count = Field(200, description="held-out dialogues scored for loss")
+    max_questions: Count = 1000
+    context: Count = Field(2048, description="num_ctx while evaluating")
+
+
+class RunConfig(BaseModel):
+    """A whole run: one section a stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    base: BaseConfig
+    prepare: PrepareConfig
+    train: TrainConfig
+    merge: MergeConfig
+    convert: ConvertConfig
+    quantize: QuantizeConfig
+    modelfile: ModelfileConfig
+    create: CreateConfig
+    eval: EvalConfig
+
+    @model_validator(mode="after")
+    def _stages_agree(self) -> RunConfig:
+        sections = (getattr(self, name) for name in type(self).model_fields)
+        formats = {section.format for section in sections if hasattr(section, "format")}
+        if len(formats) > 1:
+            raise ValueError(f"format differs between stages: {', '.join(sorted(formats))}")
+        if self.modelfile.quant not in self.quantize.types:
+            raise ValueError(f"modelfile.quant {self.modelfile.quant} is not in quantize.types")
+        return self
+
+
+_SHARED_KEYS = ("seed", "format")
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run's YAML and apply ``section.key=value`` overrides (values are YAML too).
+
+    Raises MedllmError naming the file, the key and what is wrong with it.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MedllmError(f"There is no config {path}.", "Give one with --config.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise MedllmError(f"{path} is not YAML: {reason}.", "Correct it there.") from None
+    if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
+        raise MedllmError(f"{path} holds no sections.", "Start from one in configs/.")
+    for override in overrides:
+        _override(raw, override)
+    shared = {key: raw.pop(key) for key in _SHARED_KEYS if key in raw}
+    for name, record in _section_types().items():
+        if raw.setdefault(name, {}) is None:
+            raw[name] = {}
+        section = raw[name]
+        if isinstance(section, dict):
+            for key in shared.keys() & record.model_fields.keys():
+                section.setdefault(key, shared[key])
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise MedllmError(
+            f"{path}: {_explain(error)}.", "Correct it there or with --set."
+        ) from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise MedllmError(f"--set {override} is not section.key=value.", "Write it like that.")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise MedllmError(f"--set {override}: the value is not YAML.", "Quote it.") from None
+    node = raw
+    for name in names[:-1]:
+        child = node.setdefault(name, {})
+        if not isinstance(child, dict):
+            raise MedllmError(f"--set {override}: {name} is not a section.", "Check the key.")
+        node = child
+    node[names[-1]] = parsed
+
+
+def _explain(error: ValidationError) -> str:
+    """One clause a problem, with the nearest known key for a misspelt one."""
+    from difflib import get_close_matches
+
+    clauses = []
+    for problem in error.errors():
+        location = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            close = get_close_matches(str(problem["loc"][-1]), _all_keys(), n=1)
+            hint = f", did you mean {close[0]}?" if close else ""
+            clauses.append(f"{location} is not a known key{hint}")
+        elif problem["type"] == "missing":
+            clauses.append(f"{location} is missing")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
+            clauses.append(f"{location}: {message}{given}" if location else message)
+    return "; ".join(clauses)
+
+
+def _section_types() -> dict[str, type[Section]]:
+    fields = RunConfig.model_fields.items()
+    return {
+        name: field.annotation
+        for name, field in fields
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def _all_keys() -> list[str]:
+    records: list[type[BaseModel]] = [RunConfig, TinyConfig, SourceConfig]
+    records += _section_types().values()
+    return sorted({key for record in records for key in record.model_fields} | set(_SHARED_KEYS))
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where a run lives: ``build/<name of the config file>/``, one folder a stage."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, config: Path) -> RunPaths:
+        """The run folder of a config file."""
+        return cls(Path("build") / config.stem)
+
+    def stage(self, name: str) -> Path:
+        """The folder of one stage."""
+        return self.root / name

@@ -1,0 +1,1 @@
+"""From dataset files to the dialogues a model learns from."""

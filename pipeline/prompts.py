@@ -1,0 +1,244 @@
+"""Prompt formats: the only place that knows how a conversation becomes text and token ids.
+
+A format is one record. Its Jinja template renders training text (and is stored in the GGUF), its
+Go template renders the same bytes in Ollama, and its stop strings end a reply. ``{% generation %}``
+marks the assistant's words together with the end-of-sequence token: loss falls there and nowhere
+else.
+
+Source of the Llama-2 layout: Meta's reference implementation, ``llama/generation.py`` in
+github.com/meta-llama/llama (``[INST]``, ``<<SYS>>``, one BOS and one EOS around each exchange).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from medllm.pipeline.errors import MedllmError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from transformers import PreTrainedTokenizerFast
+
+# What BOS, EOS and the edges of the assistant's words look like while a template renders. NUL is
+# refused in messages, so a patient who types "</s>" is never taken for the end of a sequence.
+_BOS, _EOS, _LEARN, _END_LEARN = "\x00bos\x00", "\x00eos\x00", "\x00learn\x00", "\x00end\x00"
+_MARKS = re.compile("(\x00[a-z]+\x00)")
+_GENERATION = re.compile(r"\{%(-?)\s*(end)?generation\s*(-?)%\}")
+
+
+class Message(BaseModel):
+    """One turn of a conversation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Encoded(NamedTuple):
+    """Token ids of a conversation, and which of them the assistant must learn to say.
+
+    Both lists have one entry a token; ``assistant_mask`` is 1 on the assistant's words and on the
+    EOS after them, 0 elsewhere.
+    """
+
+    input_ids: list[int]
+    assistant_mask: list[int]
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """One way of writing a conversation down; the Jinja and Go templates render the same bytes."""
+
+    name: str
+    jinja: str
+    go_template: str
+    stop: tuple[str, ...]
+
+    def render(self, messages: Sequence[Message], *, add_generation_prompt: bool = False) -> str:
+        """The whole text with ``<s>`` and ``</s>`` written out, as training sees it.
+
+        With ``add_generation_prompt`` the text ends where the assistant's reply begins.
+        """
+        text = self._render(messages, add_generation_prompt)
+        for mark, written in ((_BOS, "<s>"), (_EOS, "</s>"), (_LEARN, ""), (_END_LEARN, "")):
+            text = text.replace(mark, written)
+        return text
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """What a server shows the model before a reply: ``render`` without the first BOS.
+
+        The tokenizer adds that BOS itself; a literal one would make two.
+        """
+        return self.render(messages, add_generation_prompt=True).removeprefix("<s>")
+
+    def encode(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        messages: Sequence[Message],
+        *,
+        add_generation_prompt: bool = False,
+    ) -> Encoded:
+        """Token ids and assistant mask of a conversation.
+
+        The text between two control tokens is encoded as one stretch in which nothing is special:
+        control ids come from the template alone, and each stretch gets SentencePiece's leading
+        space, as llama.cpp gives it after a control token.
+        """
+        ids: list[int] = []
+        mask: list[int] = []
+        stretch, learnt_from, learning = "", [0], False
+
+        def flush() -> None:
+            nonlocal stretch, learnt_from
+            encoding = _encode_plain(tokenizer, stretch)
+            for token, (start, _) in zip(encoding.ids, encoding.offsets, strict=True):
+                # learnt_from alternates: not learnt up to [1], learnt up to [2], … A token counts
+                # where its first character does: "▁word" starts at the space before the word.
+                edges_passed = sum(start >= edge for edge in learnt_from)
+                ids.append(token)
+                mask.append(int(edges_passed % 2 == 0))
+            stretch, learnt_from = "", [0, 0] if learning else [0]
+
+        for piece in _MARKS.split(self._render(messages, add_generation_prompt)):
+            if piece in (_BOS, _EOS):
+                flush()
+                ids.append(tokenizer.bos_token_id if piece == _BOS else tokenizer.eos_token_id)
+                mask.append(int(learning))
+            elif piece in (_LEARN, _END_LEARN):
+                learning = piece == _LEARN
+                learnt_from.append(len(stretch))
+            else:
+                stretch += piece
+        flush()
+        return Encoded(ids, mask)
+
+    def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+        if any("\x00" in message.content for message in messages):
+            raise MedllmError(
+                "A message contains a NUL character.", "Remove it: no text holds one rightly."
+            )
+        if not messages:
+            raise MedllmError("A conversation has no messages.", "Give at least one user message.")
+        return _compile(self.jinja).render(
+            messages=[message.model_dump() for message in messages],
+            add_generation_prompt=add_generation_prompt,
+            bos_token=_BOS,
+            eos_token=_EOS,
+        )
+
+
+def _encode_plain(tokenizer: PreTrainedTokenizerFast, text: str):  # type: ignore[no-untyped-def]
+    """Encode a stretch of text in which nothing is special, with character offsets."""
+    backend = tokenizer.backend_tokenizer
+    backend.encode_special_tokens = True
+    try:
+        return backend.encode(text, add_special_tokens=False)
+    finally:
+        backend.encode_special_tokens = False
+
+
+@cache
+def _compile(jinja: str) -> Template:
+    """Compile a chat template the way transformers does, the generation tags turned into marks."""
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(reason: str) -> None:
+        raise MedllmError(
+            f"A conversation does not fit the prompt format: {reason}.",
+            "Start with an optional system message, then let user and assistant take turns.",
+        )
+
+    def mark(tag: re.Match[str]) -> str:
+        name = _END_LEARN if tag[2] else _LEARN
+        return f"{{{{{tag[1]} {name!r} {tag[3]}}}}}"
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.globals["raise_exception"] = refuse
+    return environment.from_string(_GENERATION.sub(mark, jinja))
+
+
+_LLAMA2_JINJA = """\
+{%- set has_system = messages[0]['role'] == 'system' -%}
+{%- set system = messages[0]['content'] if has_system else '' -%}
+{%- for message in (messages[1:] if has_system else messages) -%}
+{%- if message['role'] != ('user' if loop.index0 is even else 'assistant') -%}
+{{- raise_exception('user and assistant must take turns, the user first') -}}
+{%- elif message['role'] == 'user' -%}
+{{- bos_token + '[INST] ' -}}
+{{- ('<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n') if system and loop.first else '' -}}
+{{- message['content'] + ' [/INST]' -}}
+{%- else -%}
+{%- generation -%}
+{{- ' ' + message['content'] + ' ' + eos_token -}}
+{%- endgeneration -%}
+{%- endif -%}
+{%- endfor -%}"""
+
+# In Ollama's template data the system text is in .System and again in .Messages.
+_LLAMA2_GO = """\
+{{- $first := true -}}
+{{- range .Messages -}}
+{{- if eq .Role "user" -}}
+{{ if not $first }}<s>{{ end }}[INST] {{ if and $first $.System }}<<SYS>>
+{{ $.System }}
+<</SYS>>
+
+{{ end }}{{ .Content }} [/INST]
+{{- $first = false -}}
+{{- else if eq .Role "assistant" }} {{ .Content }} </s>
+{{- end -}}
+{{- end -}}"""
+
+_KNOW_MEDICAL_V2_JINJA = """\
+{%- set has_system = messages[0]['role'] == 'system' -%}
+{%- set system = messages[0]['content'] if has_system else '' -%}
+{%- for message in (messages[1:] if has_system else messages) -%}
+{%- if message['role'] != ('user' if loop.index0 is even else 'assistant') -%}
+{{- raise_exception('user and assistant must take turns, the user first') -}}
+{%- elif message['role'] == 'user' -%}
+{{- bos_token -}}
+{{- ('### Instruction:\\n' + system + '\\n\\n') if system and loop.first else '' -}}
+{{- '### Explaining medical conditions:\\n' + message['content'] + '\\n\\n' -}}
+{{- '### Describe the treatment options:\\n' -}}
+{%- else -%}
+{%- generation -%}
+{{- message['content'] + eos_token -}}
+{%- endgeneration -%}
+{%- endif -%}
+{%- endfor -%}"""
+
+_KNOW_MEDICAL_V2_GO = """\
+{{- $first := true -}}
+{{- range .Messages -}}
+{{- if eq .Role "user" -}}
+{{ if not $first }}<s>{{ end }}{{ if and $first $.System }}### Instruction:
+{{ $.System }}
+
+{{ end }}### Explaining medical conditions:
+{{ .Content }}
+
+### Describe the treatment options:
+{{ $first = false -}}
+{{- else if eq .Role "assistant" -}}
+{{ .Content }}</s>
+{{- end -}}
+{{- end -}}"""
+
+FORMATS: dict[str, PromptFormat] = {
+    record.name: record
+    for record in (
+        PromptFormat("llama2", _LLAMA2_JINJA, _LLAMA2_GO, ("[INST]", "[/INST]", "<<SYS>>")),
+        PromptFormat(
+            "know_medical_v2",
+            _KNOW_MEDICAL_V2_JINJA,
+            _KNOW_MEDICAL_V2_GO,
+            ("### Instruction:", "### Explaining medical conditions:"),
+        ),
+    )
+}

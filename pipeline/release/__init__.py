@@ -1,0 +1,1 @@
+"""The Modelfile, the Ollama server and what is published."""

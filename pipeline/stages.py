@@ -1,0 +1,35 @@
+"""The stages of a run and what each of them reads: the one place that knows the graph.
+
+The Makefile holds the same arrows (a test compares the two); ``manifest.stage`` verifies exactly
+these files before a stage starts, and ``status`` walks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# stage -> upstream stage -> patterns of the files it reads there
+INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "base": {},
+    "prepare": {"base": ("tokenizer*",)},
+    "train": {"base": ("*",), "prepare": ("train.jsonl", "validation.jsonl")},
+    "merge": {"base": ("*",), "train": ("adapter/*",)},
+    "convert": {"base": ("*",), "merge": ("*",)},
+    "quantize": {"convert": ("medllm-*.gguf",)},
+    "modelfile": {
+        "base": ("LICENSE*", "USE_POLICY*", "NOTICE*", "Notice*"),
+        "quantize": ("*.gguf",),
+    },
+    "create": {"convert": ("*.gguf",), "quantize": ("*.gguf",), "modelfile": ("Modelfile",)},
+    "eval": {
+        "base": ("tokenizer*",),
+        "prepare": ("test.jsonl",),
+        "convert": ("*.gguf",),
+        "quantize": ("*.gguf",),
+        "modelfile": ("Modelfile",),
+        "create": ("receipt.json",),
+    },
+}
+
+# in the order in which a release runs them
+STAGES: tuple[str, ...] = tuple(INPUTS)

@@ -1,0 +1,1 @@
+"""The model: base, tokenizer, training and merging."""
