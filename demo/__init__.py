@@ -1,0 +1,1 @@
+"""Invented demo data for medllm and the generator that writes it, byte for byte."""
