@@ -1,0 +1,43 @@
+"""Which split a dialogue belongs to, and whether it gets the system message.
+
+Both follow from a keyed hash of the dialogue alone: no random generator, no order, no total. A
+dialogue therefore never moves when others are added, removed or shuffled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import Literal, get_args
+
+from medllm.pipeline.config import PrepareConfig
+from medllm.pipeline.data.schema import Dialogue
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+_WORDS = re.compile(r"\w+")
+
+
+def split_of(dialogue: Dialogue, config: PrepareConfig) -> Split:
+    """The split, decided by the patient's first words: one question is never in two splits."""
+    draw = _draw(config.seed, "split", normalised(dialogue.question))
+    if draw < config.test_share:
+        return "test"
+    return "validation" if draw < config.test_share + config.validation_share else "train"
+
+
+def gets_system(dialogue: Dialogue, config: PrepareConfig) -> bool:
+    """Whether this dialogue is among the ``system_share`` that get the system message."""
+    return _draw(config.seed, "system", dialogue.id) < config.system_share
+
+
+def normalised(text: str) -> str:
+    """The words of a text, without case, punctuation, layout and Unicode's compatibility forms."""
+    return " ".join(_WORDS.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _draw(seed: int, purpose: str, text: str) -> float:
+    """A number in [0, 1) that looks uniform over texts and is the same on every machine."""
+    digest = hashlib.sha256(f"{seed}\n{purpose}\n{text}".encode()).digest()
+    return int.from_bytes(digest[:6]) / 2**48
