@@ -13,6 +13,7 @@ PYTHON ?= python3
 QUESTION ?= I have had a tight band around my head since this morning. What could it be?
 
 VENV := .venv
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 MEDLLM := $(VENV)/bin/medllm
 READY := $(VENV)/.ready
 RUN := build/$(basename $(notdir $(CONFIG)))
@@ -33,11 +34,11 @@ setup: $(READY) ## install everything, llama.cpp and its tools included, into .v
 
 $(READY): requirements.lock pyproject.toml scripts/llama_cpp_wheel.py scripts/llama_cpp_build.py
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --upgrade pip wheel
+	$(PIP) install --upgrade pip wheel
 	wheel=$$($(VENV)/bin/python scripts/llama_cpp_wheel.py) && \
-	  $(VENV)/bin/python -m pip install --quiet --progress-bar on \
-	    --find-links "$$(dirname "$$wheel")" -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	  $(PIP) install --find-links "$$(dirname "$$wheel")" -r requirements.lock && \
+	  $(PIP) install --no-deps --force-reinstall "$$wheel"
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 doctor: $(READY) ## say what this machine has and lacks

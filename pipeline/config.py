@@ -77,8 +77,8 @@ class PrepareConfig(Section):
     validation_share: Share = 0.05
     test_share: Share = 0.05
     max_bad_share: Share = Field(0.02, description="refuse when more rows than this are broken")
-    system_share: Share = Field(
-        0.0, description="share of dialogues that get system_prompt as their system message"
+    system_share: float = Field(
+        0.0, ge=0, le=1, description="share of dialogues that get system_prompt as system message"
     )
     system_prompt: str = ""
 

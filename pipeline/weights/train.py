@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medllm.pipeline.config import RunPaths, TrainConfig
-from medllm.pipeline.data.prepare import read_dialogues
+from medllm.pipeline.data.schema import read_dialogues
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest, Work, stage
 from medllm.pipeline.prompts import FORMATS
+from medllm.pipeline.quiet import quiet_libraries
 from medllm.pipeline.weights.rows import Rows, build_rows
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def train(config: TrainConfig, paths: RunPaths) -> Manifest:
 
 
 def _train(config: TrainConfig, work: Work) -> None:
+    quiet_libraries()
     import torch
     from transformers import PreTrainedTokenizerFast, set_seed
 
@@ -92,6 +94,7 @@ def _rows(config: TrainConfig, path: Path, tokenizer: PreTrainedTokenizerFast) -
 def _quantised(base: Path, device: str) -> PreTrainedModel:
     """The base in NF4 with double quantisation; what is not a linear layer stays 16-bit."""
     import torch
+    from bitsandbytes.nn import Linear4bit
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
@@ -107,6 +110,11 @@ def _quantised(base: Path, device: str) -> PreTrainedModel:
         attn_implementation="sdpa",
         use_safetensors=True,
     )
+    for layer in model.modules():
+        # On CPUs with AVX512-BF16, bitsandbytes 0.50 repacks a layer at its first evaluation, with
+        # coarser scales, and training goes on from those: a resumed run would part from the first.
+        if isinstance(layer, Linear4bit):
+            layer.support_avx512bf16_for_cpu = False
     return model
 
 
@@ -147,7 +155,7 @@ def _trainer(
         weight_decay=0.0,
         max_grad_norm=1.0,
         bf16=True,
-        gradient_checkpointing=config.gradient_checkpointing,
+        activation_checkpointing=config.gradient_checkpointing,
         max_length=None,  # rows are cut, and the cuts counted, before they come here
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
