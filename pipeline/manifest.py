@@ -93,7 +93,6 @@ class Work:
 
     dir: Path  # write outputs here
     inputs: Mapping[str, Path]  # upstream stage folders; the files it declared are verified
-    files: Mapping[str, Path]  # external files, hashed
     report: dict[str, JsonValue] = field(default_factory=dict)  # facts for the manifest
     device: str = "cpu"
 
@@ -139,7 +138,7 @@ def stage(
         _check_disk(paths.root, disk_bytes, name)
         claim = json.dumps({"config": slice_, "inputs": inputs}, sort_keys=True)
         _claim(partial, claim, resumable)
-        work = Work(partial, upstream, files or {})
+        work = Work(partial, upstream)
         started = datetime.now(UTC)
         try:
             body(work)

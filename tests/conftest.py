@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ollama_server import ollama_server as ollama_server
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
