@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,9 @@ def ask(question: str, engine: str, config: Path, overrides: tuple[str, ...]) ->
 
 def main() -> None:
     """Entry point: a person's mistake ends in one line and exit code 2, never in a traceback."""
+    # OpenMP's threads spin while they wait; beside any other busy program that makes small models
+    # ten times slower. Read when torch loads, so it is set here.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli.main(standalone_mode=False)
     except MedllmError as error:

@@ -1,11 +1,13 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.ollama_server import ollama_server as ollama_server
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in cli.main; before torch is loaded
 ROOT = Path(__file__).resolve().parent.parent
 
 

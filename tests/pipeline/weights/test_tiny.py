@@ -1,5 +1,6 @@
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,20 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.weights.tiny import build_tiny
 from medllm.pipeline.weights.tokenizer import load_sentencepiece, read_proto
 
-WORDS = [*["the", "nurse", "looks", "at", "a", "red", "arm", "and", "writes", "down", "37", "degrees"], "before", "lunch"]
+WORDS = ("the", "nurse", "looks", "at", "a", "red", "arm", "and", "writes", "down", "37", "degrees")
 PARAGRAPHS = [
-    f"On day {day} {WORDS[day % 13]} {WORDS[(3 * day + 1) % 13]}:\n{' '.join(WORDS)} again."
+    f"On day {day} {WORDS[day % 12]} {WORDS[(5 * day + 1) % 12]}:\n{' '.join(WORDS)} again."
     for day in range(60)
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads on a busy machine wait for each other longer than these models compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,178 @@
+"""What runs a model for scoring: llama.cpp in this process, or an Ollama server.
+
+An engine is given conversations, never text, and renders them with the run's prompt format, so
+that both show the model the same bytes; ``check_prompts`` holds a real server to that. The engine
+in this process is ``medllm.eval.embedded``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.prompts import FORMATS, Message
+from medllm.pipeline.release.modelfile import first_difference
+from medllm.pipeline.release.server import Server
+from medllm.pipeline.release.wire import ChatOptions
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn; the default is greedy, without any penalty or stop string."""
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+GREEDY = Sampling()
+
+
+class Reply(NamedTuple):
+    """A generated reply.
+
+    ``ended_by_itself`` is False when the token limit cut it, or when Ollama did because it said
+    one token thirty times over (``tokens`` is 0 then).
+    """
+
+    text: str
+    tokens: int
+    ended_by_itself: bool
+    seconds: float
+
+
+class Engine(Protocol):
+    """A loaded model that answers conversations."""
+
+    @property
+    def description(self) -> str:
+        """Which program runs the model, with its version."""
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """The text that the model is shown, without the BOS that the tokenizer adds."""
+
+    def first_token_logprobs(self, messages: Sequence[Message], top: int) -> dict[str, float]:
+        """The ``top`` most probable first tokens of the reply: text -> natural log probability.
+
+        Tokens with one text (a letter and its byte) are added up. Empty when the most probable
+        first token ends the reply: the model says nothing then.
+        """
+
+    def reply(
+        self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Generate a whole reply."""
+
+    def stream(
+        self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
+    ) -> Iterator[str]:
+        """Generate a reply, piece by piece as it comes."""
+
+
+class OllamaEngine:
+    """A model of an Ollama server, through its native API.
+
+    Every option that matters is sent, so that nothing depends on the Modelfile's or the server's
+    own. ``preset`` are the Modelfile's MESSAGE lines: the server puts them into every conversation
+    itself, so they are taken out of what is sent.
+    """
+
+    def __init__(
+        self, server: Server, name: str, context: int, preset: Sequence[Message] = ()
+    ) -> None:
+        """``name`` is model:tag, ``context`` the window in tokens; nothing is sent yet."""
+        self._server, self._name, self._context = server, name, context
+        self._preset = tuple(preset)
+        self.description = f"Ollama {server.version()}"
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """The text that the server shows the model, without the BOS that the tokenizer adds."""
+        options = ChatOptions(num_ctx=self._context)
+        return self._server.rendered_prompt(self._name, self._sent(messages), options)
+
+    def first_token_logprobs(self, messages: Sequence[Message], top: int) -> dict[str, float]:
+        """The ``top`` (at most 20) most probable first tokens: text -> natural log probability.
+
+        Empty when the most probable first token ends the reply: Ollama reports none then.
+        """
+        answer = self._server.chat(
+            self._name, self._sent(messages), self._options(1, GREEDY), top_logprobs=top
+        )
+        found: dict[str, float] = {}
+        for token in answer.logprobs[:1]:
+            for text, logprob in token.top:
+                earlier = math.exp(found[text]) if text in found else 0.0
+                found[text] = math.log(earlier + math.exp(logprob)) if earlier else logprob
+        return found
+
+    def reply(
+        self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Generate a whole reply."""
+        started = time.perf_counter()
+        options = self._options(max_tokens, sampling)
+        answer = self._server.chat(self._name, self._sent(messages), options)
+        seconds = time.perf_counter() - started
+        return Reply(answer.text.strip(), answer.tokens, answer.done_reason == "stop", seconds)
+
+    def stream(
+        self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
+    ) -> Iterator[str]:
+        """Generate a reply, piece by piece as it comes."""
+        options = self._options(max_tokens, sampling)
+        yield from self._server.stream(self._name, self._sent(messages), options)
+
+    def _options(self, max_tokens: int, sampling: Sampling) -> ChatOptions:
+        return ChatOptions(
+            num_ctx=self._context,
+            num_predict=max_tokens,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            repeat_penalty=sampling.repeat_penalty,
+            seed=sampling.seed,
+            stop=sampling.stop,
+        )
+
+    def _sent(self, messages: Sequence[Message]) -> list[Message]:
+        first = int(messages[0].role == "system")
+        last = first + len(self._preset)
+        inside = tuple(messages[first:last]) == self._preset
+        return [*messages[:first], *messages[last if inside else first :]]
+
+
+def check_prompts(
+    engine: Engine, conversations: Sequence[Sequence[Message]], format_name: str
+) -> None:
+    """Compare what an engine shows the model with what training showed it, byte for byte.
+
+    Raises MedllmError with the first difference.
+    """
+    for messages in conversations:
+        trained, shown = FORMATS[format_name].prompt(messages), engine.prompt(messages)
+        if shown != trained:
+            raise MedllmError(
+                f"{engine.description} does not show the model what it was trained on: "
+                f"{first_difference(trained, shown)}.",
+                "Run stage modelfile and create again; if it stays, report it with this line.",
+            )
+
+
+def split_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool, str]:
+    """Text that is safe to show, whether a stop string came, and what may be one's beginning."""
+    found = [place for stop in stops if (place := text.find(stop)) >= 0]
+    if found:
+        return text[: min(found)], True, ""
+    for size in range(min(len(text), max(map(len, stops), default=0)), 0, -1):
+        if any(stop.startswith(text[-size:]) for stop in stops):
+            return text[:-size], False, text[-size:]
+    return text, False, ""
