@@ -1,8 +1,8 @@
-"""Multiple-choice items: a short vignette, one of three questions, four options in fixed order.
+"""Multiple-choice items: a short vignette, the question of urgency, four options in fixed order.
 
-A pair (condition, phrasing) is either held out for the test or used in training, in all three
-families alike. The options never change places: a model of a few million parameters learns which
-option belongs to a complaint, but it cannot follow letters that move.
+A pair (condition, phrasing) is either held out for the test or used in training, in all its
+variants. The options never change places: a model of a few million parameters learns which option
+belongs to a complaint, but it cannot follow letters that move.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from demo.conditions import STEPS, SYSTEMS, URGENCIES, Condition
+from demo.conditions import URGENCIES, Condition
 from demo.voices import Person, capital, person_for
 
 LETTERS = "ABCD"
+#: Vignettes of each (condition, phrasing).
+VARIANTS = 3
 CLOSING = "Answer with one letter."
 
 
@@ -45,30 +47,6 @@ FAMILIES = (
         ),
         "urgency",
         URGENCIES,
-    ),
-    Family(
-        "system",
-        "Which part of the body is this about?",
-        (
-            "Heart, blood, lungs and airways",
-            "Brain, mind, eyes and ears",
-            "Gut, kidneys, bladder and womb",
-            "Skin, muscles, bones and joints",
-        ),
-        "system",
-        SYSTEMS,
-    ),
-    Family(
-        "first_step",
-        "What is the best first step?",
-        (
-            "Call emergency services",
-            "Measurements or tests: blood, urine, X-ray, scan",
-            "A talk with a clinician and an examination",
-            "Simple care at home",
-        ),
-        "step",
-        STEPS,
     ),
 )
 
@@ -138,7 +116,7 @@ class Item:
     def reply(self) -> str:
         """A training answer: letter, option, one reason."""
         option = self.family.options[LETTERS.index(self.answer)]
-        return f"{self.answer}. {option}. {_why(self.family, self.condition)}"
+        return f"{self.answer}. {option}. {_why(self.condition)}"
 
 
 def layout(question: str, options: Sequence[str]) -> str:
@@ -148,20 +126,31 @@ def layout(question: str, options: Sequence[str]) -> str:
 
 
 def build_items(conditions: Sequence[Condition], rng: Random) -> list[Item]:
-    """Every (condition, phrasing, family), each pair marked as held out or not."""
+    """Every (condition, phrasing, variant), each pair marked as held out or not.
+
+    A variant is another sign of the condition in another person.
+    """
     names = list(PHRASINGS)
     items = []
     for number, condition in enumerate(conditions):
         held = held_out(number, len(names))
         for index, name in enumerate(names):
-            person = person_for(condition, rng)
-            sign = condition.signs[(index + number) % len(condition.signs)]
-            when = condition.when[(index // 2 + number) % len(condition.when)]
-            vignette = PHRASINGS[name](condition, sign, when, person)
-            items += [
-                Item(f"{f.name}-{condition.id}-{name}", f, condition, name, vignette, index in held)
-                for f in FAMILIES
-            ]
+            for variant in range(VARIANTS):
+                person = person_for(condition, rng)
+                sign = condition.signs[(index + number + variant) % len(condition.signs)]
+                when = condition.when[(index // 2 + number + variant) % len(condition.when)]
+                vignette = PHRASINGS[name](condition, sign, when, person)
+                items += [
+                    Item(
+                        f"{f.name}-{condition.id}-{name}-{variant + 1}",
+                        f,
+                        condition,
+                        name,
+                        vignette,
+                        index in held,
+                    )
+                    for f in FAMILIES
+                ]
     return items
 
 
@@ -171,14 +160,8 @@ def held_out(number: int, phrasings: int) -> frozenset[int]:
     return frozenset((number * 5 + step) % phrasings for step in _HELD_OUT[:count])
 
 
-def _why(family: Family, condition: Condition) -> str:
-    """One reason; in an emergency it always names emergency services."""
-    emergency = condition.urgency == "emergency"
-    if family.name == "system":
-        call = ": call emergency services now" if emergency else ""
-        return f"{condition.system_why}{call}."
-    if family.name == "first_step":
-        return condition.step_why
+def _why(condition: Condition) -> str:
+    """One reason; in an emergency it always says that minutes count."""
     return {
         "emergency": f"It may be {condition.may_be}, and minutes count.",
         "urgent": f"It may be {condition.may_be}, which should not wait until tomorrow.",

@@ -15,11 +15,11 @@ from demo.questions import Item
 INSTRUCTION = "You are a doctor. Answer the patient's message clearly and with care."
 
 #: Dialogues of each condition in each file, and the talk lengths (exchanges) of the two others.
-SINGLES, RAW_LENGTHS, UTTERANCE_LENGTHS = 8, (2, 3, 4, 2, 4, 3), (3, 2, 4)
+SINGLES, RAW_LENGTHS, UTTERANCE_LENGTHS = 6, (2, 3, 2, 2), (2, 2)
 #: Every this many dialogues one carries personal data: 5 in 100.
 PHI_EVERY = 20
 #: Position in meddialog.txt at which the ids begin again at 1, as they do in each real file.
-RESTART_AT = 228
+RESTART_AT = 148
 
 
 @dataclass

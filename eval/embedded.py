@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -107,10 +107,16 @@ class EmbeddedEngine:
             self._tokenizer, messages, add_generation_prompt=add_generation_prompt
         ).input_ids
 
+    @property
+    def alternatives(self) -> int:
+        """All tokens: every option's letter has a probability here, however small."""
+        return int(self._llama.n_vocab())
+
     def first_token_logprobs(self, messages: Sequence[Message], top: int) -> dict[str, float]:
         """The ``top`` most probable first tokens of the reply: text -> natural log probability.
 
-        Empty when the most probable first token ends the reply, as in Ollama.
+        Asked for less than the whole vocabulary it is empty when the most probable first token
+        ends the reply, as in Ollama.
         """
         import numpy as np
 
@@ -121,12 +127,17 @@ class EmbeddedEngine:
         logprobs -= _log_sum_exp(logprobs[None])[0]
         found: dict[str, float] = {}
         likeliest = np.argsort(-logprobs, kind="stable")[:top].tolist()
-        if self._lib.llama_vocab_is_eog(self._vocab, likeliest[0]):
+        if top < len(logprobs) and self._lib.llama_vocab_is_eog(self._vocab, likeliest[0]):
             return {}
-        for token in likeliest:
-            text = self._text(token)
-            found[text] = float(np.logaddexp(found.get(text, -np.inf), logprobs[token]))
+        for token, logprob in zip(likeliest, logprobs[likeliest].tolist(), strict=True):
+            text = self._texts[token]
+            earlier = found.get(text)
+            found[text] = logprob if earlier is None else float(np.logaddexp(earlier, logprob))
         return found
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [self._text(token) for token in range(self.alternatives)]
 
     def token_logprobs(self, ids: Sequence[int], mask: Sequence[int]) -> NDArray[np.float64]:
         """Natural log probability of each token whose mask is 1, given all tokens before it.

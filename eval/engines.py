@@ -56,6 +56,10 @@ class Engine(Protocol):
     def description(self) -> str:
         """Which program runs the model, with its version."""
 
+    @property
+    def alternatives(self) -> int:
+        """How many first tokens ``first_token_logprobs`` can tell of at most."""
+
     def prompt(self, messages: Sequence[Message]) -> str:
         """The text that the model is shown, without the BOS that the tokenizer adds."""
 
@@ -84,6 +88,8 @@ class OllamaEngine:
     own. ``preset`` are the Modelfile's MESSAGE lines: the server puts them into every conversation
     itself, so they are taken out of what is sent.
     """
+
+    alternatives = 20  # Ollama gives no more
 
     def __init__(
         self, server: Server, name: str, context: int, preset: Sequence[Message] = ()

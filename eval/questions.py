@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from medllm.eval.engines import Engine
 
 LETTERS = "ABCDEFGH"
-TOP = 20  # first-token alternatives that Ollama gives at most
 REPLY_TOKENS = 16  # of the reply that is read when no letter is among them
 _CLOSING = "Answer with one letter."
 _CONTROL = ("<s>", "</s>")
@@ -125,7 +124,8 @@ def answer(engine: Engine, question: Question, messages: Sequence[Message]) -> A
 
     ``messages`` is the conversation that ends with the question's text.
     """
-    found = letter_probabilities(engine.first_token_logprobs(messages, TOP), question.letters)
+    first = engine.first_token_logprobs(messages, engine.alternatives)
+    found = letter_probabilities(first, question.letters)
     coverage = len(found) / len(question.letters)
     chosen: str | None
     text: str | None = None

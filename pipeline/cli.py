@@ -124,9 +124,9 @@ def ask(question: str, engine: str, config: Path, overrides: tuple[str, ...]) ->
 
 def main() -> None:
     """Entry point: a person's mistake ends in one line and exit code 2, never in a traceback."""
-    # OpenMP's threads spin while they wait; beside any other busy program that makes small models
-    # ten times slower. Read when torch loads, so it is set here.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # OpenMP's threads spin while they wait for each other; spinning for long makes a small model
+    # ten times slower as soon as another program wants a core. Read when torch loads, so set here.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         cli.main(standalone_mode=False)
     except MedllmError as error:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.ollama_server import ollama_server as ollama_server
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in cli.main; before torch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as in cli.main; before torch is loaded
 ROOT = Path(__file__).resolve().parent.parent
 
 

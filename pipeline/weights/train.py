@@ -158,7 +158,6 @@ def _trainer(
         activation_checkpointing=config.gradient_checkpointing,
         max_length=None,  # rows are cut, and the cuts counted, before they come here
         packing=False,
-        train_sampling_strategy="group_by_length",  # less padding
         dataset_kwargs={"skip_prepare_dataset": True},
         eval_strategy="steps",
         eval_steps=interval,

@@ -201,7 +201,7 @@ def test_planted_personal_data_stands_where_the_list_says(
     kinds = {entry["type"] for entry in planted}
     assert kinds == {"name", "phone", "mrn", "date", "address", "email"}
     carriers = {(entry["file"], entry["row"]) for entry in planted}
-    assert 0.04 <= len(carriers) / 800 <= 0.06
+    assert 0.04 <= len(carriers) / 600 <= 0.06
 
 
 def test_no_personal_data_beyond_the_list(planted: list[dict[str, Any]]) -> None:

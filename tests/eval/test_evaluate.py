@@ -55,8 +55,8 @@ def test_every_model_answers_the_same_items(
         assert run.served_as is None
         assert run.engine.startswith("llama.cpp")
     base, tuned, quant = results.scores
-    assert [s.accuracy.count for s in (base, tuned, quant) if s.accuracy] == [2, 0, 8]
-    assert [s.unscorable for s in (base, tuned, quant)] == [0, 12, 0]
+    assert [s.accuracy.count for s in (base, tuned, quant) if s.accuracy] == [2, 8, 8]
+    assert [s.unscorable for s in (base, tuned, quant)] == [0, 0, 0]
     assert {name: share.count for name, share in quant.families.items()} == {
         "urgency": 4,
         "system": 4,
@@ -70,7 +70,7 @@ def test_every_model_answers_the_same_items(
     assert change.mcnemar_p == pytest.approx(2 * (1 + 10 + 45) / 1024)
     assert change.clustered
     assert change.loss
-    assert compared["medllm Q8_0", "medllm F16"].mcnemar_p == pytest.approx(2 / 2**8)
+    assert compared["medllm Q8_0", "medllm F16"].mcnemar_p == 1
     assert results.system == "You are a careful assistant."
     assert set(manifest.outputs) == {"results.json", "report.md", "report.txt", "accuracy.svg"}
     table = (small_run.stage("eval") / "report.txt").read_text(encoding="utf-8")
@@ -152,8 +152,10 @@ def test_through_ollama_the_answers_are_the_same(
         assert other.engine.startswith("Ollama ")
         assert one.losses == other.losses
         for ours, theirs in zip(one.answers, other.answers, strict=True):
-            assert ours.chosen == theirs.chosen
-            assert ours.probabilities == pytest.approx(theirs.probabilities, abs=0.01)
+            if theirs.chosen:  # the server shows its top 20 tokens only
+                assert ours.chosen == theirs.chosen
+            shown = {letter: ours.probabilities[letter] for letter in theirs.probabilities}
+            assert shown == pytest.approx(theirs.probabilities, abs=0.01)
         assert [e.ended for e in one.endings] == [e.ended for e in other.endings]
     report = (small_run.stage("eval") / "report.md").read_text(encoding="utf-8")
     assert "evaluated:q8_0" in report

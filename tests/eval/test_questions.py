@@ -145,9 +145,15 @@ def test_a_reply_is_read(text: str, letter: str | None) -> None:
     assert parse_answer(text, OPTIONS) == letter
 
 
-def ask(path: Path, **change: Any):  # type: ignore[no-untyped-def]
+class TopTwenty(EmbeddedEngine):
+    """An engine that tells no more of the first token than a server does."""
+
+    alternatives = 20  # type: ignore[assignment]
+
+
+def ask(path: Path, kind: type[EmbeddedEngine] = TopTwenty, **change: Any):  # type: ignore[no-untyped-def]
     question = Question.model_validate({**ITEM, **change})
-    with closing(EmbeddedEngine(path, "llama2", 512)) as engine:
+    with closing(kind(path, "llama2", 512)) as engine:
         return answer(engine, question, [Message(role="user", content=question.text())])
 
 
@@ -157,6 +163,15 @@ def test_the_most_probable_letter_is_chosen(favour: Callable[[dict[str, float]],
     assert found.probabilities["A"] > found.probabilities["C"]
     assert found.coverage == 0.5
     assert ask(favour({"▁C": 2.0})).right
+
+
+def test_in_process_every_letter_has_a_probability(
+    favour: Callable[[dict[str, float]], Path],
+) -> None:
+    little = {"B": 1.0}
+    for first in ("▁doctor", "</s>"):
+        found = ask(favour({first: 5.0, **little}), EmbeddedEngine)
+        assert (found.chosen, found.how, found.coverage) == ("B", "first token", 1.0)
 
 
 def test_a_missing_letter_falls_back_to_the_reply_and_may_be_unscorable(

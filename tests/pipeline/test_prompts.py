@@ -9,7 +9,7 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import FORMATS, Message, PromptFormat
 from medllm.pipeline.weights.tokenizer import load_sentencepiece
 
-pytest_plugins = ("small_model",)
+pytest_plugins = ("tests.small_model",)
 
 LLAMA2, KNOW = FORMATS["llama2"], FORMATS["know_medical_v2"]
 

@@ -12,7 +12,7 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.weights.base import base, write_config
 from medllm.pipeline.weights.checks import read_config
 
-pytest_plugins = ("small_model",)
+pytest_plugins = ("tests.small_model",)
 
 FILES = {
     "config.json",

@@ -16,7 +16,7 @@ from medllm.pipeline.weights.checks import (
 from medllm.pipeline.weights.tokenizer import read_proto
 from medllm.pipeline.weights.weight_files import check_weights
 
-pytest_plugins = ("small_model",)
+pytest_plugins = ("tests.small_model",)
 
 LLAMA2 = {
     "model_type": "llama",

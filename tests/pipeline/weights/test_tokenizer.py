@@ -22,7 +22,7 @@ from medllm.pipeline.weights.tokenizer import (
     save_tokenizer,
 )
 
-pytest_plugins = ("small_model",)
+pytest_plugins = ("tests.small_model",)
 
 NASTY = (
     "",
