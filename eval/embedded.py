@@ -137,7 +137,7 @@ class EmbeddedEngine:
 
     @cached_property
     def _texts(self) -> list[str]:
-        return [self._text(token) for token in range(self.alternatives)]
+        return [self._text(token) for token in range(self._llama.n_vocab())]
 
     def token_logprobs(self, ids: Sequence[int], mask: Sequence[int]) -> NDArray[np.float64]:
         """Natural log probability of each token whose mask is 1, given all tokens before it.

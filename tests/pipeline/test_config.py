@@ -4,6 +4,7 @@ import pytest
 
 from medllm.pipeline.config import RunConfig, load_config
 from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.release.modelfile_syntax import read_modelfile
 
 DEMO = "configs/demo.yaml"
 
@@ -69,3 +70,9 @@ def test_a_missing_section_with_a_required_key_is_named(tmp_path: Path) -> None:
     path.write_text("base: {source: some/folder}\n")
     with pytest.raises(MedllmError, match=r"prepare\.sources is missing"):
         load_config(path)
+
+
+@pytest.mark.parametrize("path", sorted(Path("configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_training_and_serving_show_the_same_system_prompt(path: Path, root: Path) -> None:
+    system = read_modelfile(root / "Modelfile").system
+    assert load_config(path).prepare.system_prompt == system
