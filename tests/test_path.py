@@ -107,7 +107,7 @@ def test_the_model_answers(finished: Path, no_server: dict[str, str]) -> None:
     done = medllm(finished, "ask", "What is a fever?", **no_server)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
-    assert "not medical advice" in done.stderr
+    assert "Not medical advice" in done.stderr
 
 
 def test_a_gguf_cut_in_half_is_refused_before_it_is_used(
