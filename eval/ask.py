@@ -16,7 +16,8 @@ from medllm.eval.embedded import EmbeddedEngine
 from medllm.eval.engines import Sampling
 from medllm.pipeline.config import RunConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.manifest import MANIFEST, read_manifest, sha256_file, verify_inputs
+from medllm.pipeline.files import sha256_file
+from medllm.pipeline.manifest import MANIFEST, read_manifest, verify_inputs
 from medllm.pipeline.prompts import Message
 from medllm.pipeline.release.create import read_receipt
 from medllm.pipeline.release.modelfile_syntax import Modelfile, read_modelfile

@@ -29,9 +29,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from medllm.pipeline.config import RunPaths, Section
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.files import sha256_file as sha256_file
-from medllm.pipeline.files import sync
-from medllm.pipeline.files import write_atomically as write_atomically
+from medllm.pipeline.files import sha256_file, sync, write_atomically
 from medllm.pipeline.stages import INPUTS
 
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ import pytest
 from medllm.eval.embedded import EmbeddedEngine
 from medllm.eval.engines import OllamaEngine, Sampling, check_prompts
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.manifest import sha256_file
+from medllm.pipeline.files import sha256_file
 from medllm.pipeline.prompts import FORMATS, Message
 from medllm.pipeline.release.modelfile_syntax import Modelfile
 from medllm.pipeline.release.server import Server

@@ -9,7 +9,8 @@ import pytest
 
 from medllm.pipeline.config import CreateConfig, ModelfileConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.manifest import read_manifest, sha256_file
+from medllm.pipeline.files import sha256_file
+from medllm.pipeline.manifest import read_manifest
 from medllm.pipeline.prompts import FORMATS, PromptFormat
 from medllm.pipeline.release.create import create, read_receipt
 from medllm.pipeline.release.modelfile import modelfile
