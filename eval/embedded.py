@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import codecs
 import ctypes
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from medllm.eval.engines import GREEDY, Reply, Sampling, split_at_stop
-from medllm.eval.gguf_tokenizer import GgufTokenizer
 from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.machine import cpus
 from medllm.pipeline.prompts import FORMATS, Message
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from transformers import PreTrainedTokenizerFast
 
 _BATCH = 512  # tokens decoded at once; their logits are _BATCH × vocabulary float32 at most
 # Below this size (bytes) threads spend longer waiting for each other than working: a 5M-parameter
@@ -51,7 +49,7 @@ class EmbeddedEngine:
         messages = silence_native_logs()
         import llama_cpp
 
-        threads = 1 if facts.nbytes < _SMALL else _cpus()
+        threads = 1 if facts.nbytes < _SMALL else cpus()
         try:
             self._llama = llama_cpp.Llama(
                 model_path=str(path),
@@ -82,7 +80,6 @@ class EmbeddedEngine:
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
         self._format = FORMATS[format_name]
         self._reply_ids = lru_cache(4096)(self._encode_for_reply)  # each is asked for twice
-        self._tokenizer = cast("PreTrainedTokenizerFast", GgufTokenizer(self._llama))
         self._batch = llama_cpp.llama_batch_init(_BATCH, 0, 1)
         self.description = f"llama.cpp in llama-cpp-python {llama_cpp.__version__}"
 
@@ -103,9 +100,17 @@ class EmbeddedEngine:
         Each stretch of text between control tokens is tokenized alone and nothing in it is
         special, as in training.
         """
-        return self._format.encode(
-            self._tokenizer, messages, add_generation_prompt=add_generation_prompt
-        ).input_ids
+        llama = self._llama
+        control = {"bos": llama.token_bos(), "eos": llama.token_eos()}
+        ids: list[int] = []
+        for stretch in self._format.stretches(
+            messages, add_generation_prompt=add_generation_prompt
+        ):
+            if stretch.control:
+                ids.append(control[stretch.control])
+            else:
+                ids += llama.tokenize(stretch.text.encode(), add_bos=False, special=False)
+        return ids
 
     @property
     def alternatives(self) -> int:
@@ -295,10 +300,3 @@ def _log_sum_exp(rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     summed = np.exp(rows - highest).sum(axis=1, dtype=np.float64)
     result: NDArray[np.float64] = highest[:, 0] + np.log(summed)
     return result
-
-
-def _cpus() -> int:
-    """CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

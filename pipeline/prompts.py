@@ -12,7 +12,7 @@ github.com/meta-llama/llama (``[INST]``, ``<<SYS>>``, one BOS and one EOS around
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -49,6 +49,17 @@ class Encoded(NamedTuple):
 
     input_ids: list[int]
     assistant_mask: list[int]
+
+
+class Stretch(NamedTuple):
+    """A control token, or text between two of them in which nothing is special.
+
+    ``learnt`` holds the character ranges, start and end, that the assistant must learn to say.
+    """
+
+    control: Literal["bos", "eos"] | None
+    text: str  # "" for a control token
+    learnt: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -92,31 +103,50 @@ class PromptFormat:
         """
         ids: list[int] = []
         mask: list[int] = []
-        stretch, learnt_from, learning = "", [0], False
-
-        def flush() -> None:
-            nonlocal stretch, learnt_from
-            encoding = _encode_plain(tokenizer, stretch)
-            for token, (start, _) in zip(encoding.ids, encoding.offsets, strict=True):
-                # learnt_from alternates: not learnt up to [1], learnt up to [2], … A token counts
-                # where its first character does: "▁word" starts at the space before the word.
-                edges_passed = sum(start >= edge for edge in learnt_from)
-                ids.append(token)
-                mask.append(int(edges_passed % 2 == 0))
-            stretch, learnt_from = "", [0, 0] if learning else [0]
-
-        for piece in _MARKS.split(self._render(messages, add_generation_prompt)):
-            if piece in (_BOS, _EOS):
-                flush()
-                ids.append(tokenizer.bos_token_id if piece == _BOS else tokenizer.eos_token_id)
-                mask.append(int(learning))
-            elif piece in (_LEARN, _END_LEARN):
-                learning = piece == _LEARN
-                learnt_from.append(len(stretch))
-            else:
-                stretch += piece
-        flush()
+        for stretch in self.stretches(messages, add_generation_prompt=add_generation_prompt):
+            if stretch.control:
+                ids.append(getattr(tokenizer, f"{stretch.control}_token_id"))
+                mask.append(int(bool(stretch.learnt)))
+                continue
+            encoding = _encode_plain(tokenizer, stretch.text)
+            ids += encoding.ids
+            # A token counts where its first character does: "▁word" starts at the space before.
+            mask += [
+                int(any(start <= first < end for start, end in stretch.learnt))
+                for first, _ in encoding.offsets
+            ]
         return Encoded(ids, mask)
+
+    def stretches(
+        self, messages: Sequence[Message], *, add_generation_prompt: bool = False
+    ) -> Iterator[Stretch]:
+        """The control tokens of a conversation and the texts between them, in order."""
+        text, learnt, learning = "", list[tuple[int, int]](), False
+        learnt_from = 0
+        for piece in _MARKS.split(self._render(messages, add_generation_prompt)):
+            if piece in (_LEARN, _END_LEARN):
+                if learning:
+                    learnt.append((learnt_from, len(text)))
+                learning, learnt_from = piece == _LEARN, len(text)
+            elif piece in (_BOS, _EOS):
+                if learning:
+                    learnt.append((learnt_from, len(text)))
+                if text:
+                    yield Stretch(None, text, tuple(learnt))
+                yield Stretch("bos" if piece == _BOS else "eos", "", ((0, 0),) if learning else ())
+                text, learnt, learnt_from = "", [], 0
+            else:
+                text += piece
+        if text:
+            yield Stretch(None, text, tuple(learnt))
+
+    @property
+    def server_jinja(self) -> str:
+        """The Jinja for servers: without ``{% generation %}``, which only training knows.
+
+        A comment in place of each tag keeps its trimming of white space.
+        """
+        return _GENERATION.sub(lambda tag: f"{{#{tag[1]} {tag[3]}#}}", self.jinja)
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
         if any("\x00" in message.content for message in messages):
