@@ -47,10 +47,10 @@ doctor: $(READY) ## say what this machine has and lacks
 # ---- the path --------------------------------------------------------------------------------
 
 demo: release ## run the main job start to end and ask the model a question
-	@cat $(RUN)/eval/report.txt
 	$(MEDLLM) ask $(OPTIONS) "$(QUESTION)"
 
 release: $(call manifest,eval) ## data to evaluated model, for CONFIG=configs/….yaml
+	@cat $(RUN)/eval/report.txt
 
 status: $(READY) ## say which stages of CONFIG are done, stale or missing
 	@$(MEDLLM) status $(OPTIONS)
@@ -61,8 +61,9 @@ $(SLICES) &: $(CONFIG) FORCE | $(READY)
 
 $(STAGES): %: $(RUN)/%/manifest.json
 
+# What a stage says of itself goes to stderr; stdout holds eval's table, which release shows.
 $(RUN)/%/manifest.json: $(RUN)/config/%.json
-	$(MEDLLM) $* $(OPTIONS)
+	$(MEDLLM) $* $(OPTIONS) >/dev/null
 
 $(call manifest,prepare): $(call manifest,base)
 $(call manifest,train): $(call manifest,base) $(call manifest,prepare)

@@ -51,7 +51,7 @@ def evaluate(config: EvalConfig, paths: RunPaths) -> Manifest:
         work.report["engine"] = ", ".join(sorted({run.engine for run in results.runs}))
         for one in results.scores:
             work.report[one.name] = one.model_dump(mode="json", exclude={"name", "families"})
-        click.echo(table, err=True)
+        click.echo(table)
 
     files = {str(config.questions): config.questions} if config.questions else {}
     return stage("eval", config, paths, body, files=files, facts={"engine": server_fact()})

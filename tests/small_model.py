@@ -1,6 +1,6 @@
 """A small Llama-2-shaped model with random weights, its tokenizer, and stages around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,17 @@ SENTENCES = (
 )
 
 
-@pytest.fixture(scope="session")
-def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """tokenizer.model (SentencePiece BPE, byte fallback) with the tokenizer files of stage base."""
+def train_pieces(folder: Path, sentences: Iterable[str], vocab_size: int) -> Path:
+    """Train a SentencePiece BPE of Llama-2's kind into the folder; returns its tokenizer.model."""
     import sentencepiece
 
-    from medllm.pipeline.weights.tokenizer import build_tokenizer, save_tokenizer
-
-    folder = tmp_path_factory.mktemp("tokenizer")
-    trained = folder / "trained.model"
+    trained = folder / "tokenizer.model"
     with trained.open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(SENTENCES * 20),
+            sentence_iterator=iter(sentences),
             model_writer=file,
             model_type="bpe",
-            vocab_size=448,
+            vocab_size=vocab_size,
             hard_vocab_limit=False,
             byte_fallback=True,
             character_coverage=1.0,
@@ -43,6 +39,16 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             num_threads=1,
             minloglevel=2,
         )
+    return trained
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tokenizer.model (SentencePiece BPE, byte fallback) with the tokenizer files of stage base."""
+    from medllm.pipeline.weights.tokenizer import build_tokenizer, save_tokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    trained = train_pieces(folder, SENTENCES * 20, 448)
     saved = folder / "saved"
     saved.mkdir()
     save_tokenizer(build_tokenizer(trained), trained, saved)

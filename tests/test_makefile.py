@@ -8,18 +8,13 @@ from pathlib import Path
 import pytest
 
 from medllm.pipeline.stages import INPUTS, STAGES
+from tests.checkout import lay_out_checkout
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, root: Path) -> Path:
     """A checkout with this environment, in which every stage looks done."""
-    if not (root / ".venv" / ".ready").exists():
-        pytest.skip("the environment was not made by `make setup`")
-    for name in ("Makefile", "requirements.lock", "pyproject.toml", "Modelfile"):
-        shutil.copy(root / name, tmp_path / name)
-    for name in ("scripts", "configs", "demo"):
-        shutil.copytree(root / name, tmp_path / name)
-    (tmp_path / ".venv").symlink_to(root / ".venv")
+    lay_out_checkout(tmp_path, root)
     plan(tmp_path)
     for name in STAGES:
         manifest = tmp_path / "build" / "demo" / name / "manifest.json"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkout import lay_out_checkout
+
 pytestmark = pytest.mark.slow
 
 CONFIG = "configs/short.yaml"
@@ -17,18 +19,9 @@ QUANTS = ("q8_0", "q4_k_m")
 
 
 def make_checkout(folder: Path, root: Path) -> Path:
-    if not (root / ".venv" / ".ready").exists():
-        pytest.skip("the environment was not made by `make setup`")
-    folder.mkdir(exist_ok=True)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml", "Modelfile"):
-        shutil.copy(root / name, folder / name)
-    for name in ("scripts", "demo"):
-        shutil.copytree(root / name, folder / name)
-    (folder / ".venv").symlink_to(root / ".venv")
+    lay_out_checkout(folder, root)
     text = (root / "configs/demo.yaml").read_text(encoding="utf-8")
-    path = folder / CONFIG
-    path.parent.mkdir()
-    path.write_text(
+    (folder / CONFIG).write_text(
         text + "quantize:\n  types: [Q8_0, Q4_K_M]\ncreate:\n  name: medllm-test\n",
         encoding="utf-8",
     )

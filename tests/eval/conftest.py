@@ -14,6 +14,7 @@ from medllm.pipeline.prompts import FORMATS, Message
 from medllm.pipeline.release.modelfile_syntax import Modelfile
 from medllm.pipeline.stages import INPUTS
 from tests.ollama_server import ollama_server  # noqa: F401  (a fixture)
+from tests.small_model import train_pieces
 
 SYSTEM = "You are a careful assistant."
 NO_SERVER = json.dumps({"server": None, "models": {}, "prompts_checked": 0})
@@ -45,26 +46,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `favour` can decide what the model says.
     """
     import torch
-    from sentencepiece import SentencePieceTrainer
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from medllm.pipeline.weights.tokenizer import build_tokenizer, save_tokenizer
 
     folder = tmp_path_factory.mktemp("checkpoint")
-    corpus = folder / "corpus.txt"
-    corpus.write_text(CORPUS, encoding="utf-8")
-    SentencePieceTrainer.train(
-        input=str(corpus),
-        model_prefix=str(folder / "tokenizer"),
-        model_type="bpe",
-        vocab_size=512,
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        split_digits=True,
-        minloglevel=2,
-    )
-    tokenizer = build_tokenizer(folder / "tokenizer.model")
+    tokenizer = build_tokenizer(train_pieces(folder, CORPUS.splitlines(), 512))
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -76,7 +76,7 @@ def test_every_model_answers_the_same_items(
     table = (small_run.stage("eval") / "report.txt").read_text(encoding="utf-8")
     assert "medllm Q8_0 *" in table
     assert "66.7%" in table
-    assert table in capsys.readouterr().err
+    assert table in capsys.readouterr().out
     report = (small_run.stage("eval") / "report.md").read_text(encoding="utf-8")
     assert "+50.0 points right" in report
     assert "no clearance" in report
@@ -88,7 +88,7 @@ def test_it_runs_once_and_again_when_a_question_changes(
     config = EvalConfig(questions=questions, context=512, max_dialogues=2)
     first = evaluate(config, small_run)
     assert evaluate(config, small_run) == first
-    assert "eval: up to date" in capsys.readouterr().err
+    assert "eval: up to date" in capsys.rea.errerr().out
     before = results_of(small_run)
     questions.write_text(lines(QUESTIONS[:5]), encoding="utf-8")
     assert evaluate(config, small_run) != first

@@ -14,6 +14,7 @@ from medllm.pipeline.config import MergeConfig, RunPaths, TrainConfig
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Work, read_manifest, stage
 from medllm.pipeline.weights.train import train
+from tests.small_model import train_pieces
 
 SIGNS = ("headache", "cough", "rash", "sore knee", "earache", "cold", "fever", "cramp")
 ADVICE = ("Rest and drink water.", "See a doctor today.", "Call for help now.", "Keep it clean.")
@@ -31,24 +32,12 @@ CONFIG = TrainConfig(
 
 def write_base(work: Work) -> None:
     import torch
-    from sentencepiece import SentencePieceTrainer
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from medllm.pipeline.weights.tokenizer import build_tokenizer, save_tokenizer
 
-    corpus = work.dir.parent / "corpus.txt"
-    corpus.write_text("\n".join([*SIGNS, *ADVICE, "I have a bad. What now? [INST] [/INST]"]))
-    SentencePieceTrainer.train(
-        input=str(corpus),
-        model_prefix=str(work.dir.parent / "tokenizer"),
-        model_type="bpe",
-        vocab_size=380,
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        minloglevel=2,
-    )
-    source = work.dir.parent / "tokenizer.model"
+    corpus = [*SIGNS, *ADVICE, "I have a bad. What now? [INST] [/INST]"]
+    source = train_pieces(work.dir.parent, corpus, 380)
     tokenizer = build_tokenizer(source)
     torch.manual_seed(0)
     model = LlamaForCausalLM(
