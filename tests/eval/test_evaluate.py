@@ -88,7 +88,7 @@ def test_it_runs_once_and_again_when_a_question_changes(
     config = EvalConfig(questions=questions, context=512, max_dialogues=2)
     first = evaluate(config, small_run)
     assert evaluate(config, small_run) == first
-    assert "eval: up to date" in capsys.rea.errerr().out
+    assert "eval: up to date" in capsys.readouterr().err
     before = results_of(small_run)
     questions.write_text(lines(QUESTIONS[:5]), encoding="utf-8")
     assert evaluate(config, small_run) != first
