@@ -1,6 +1,7 @@
 """Rows come out of a file whatever its name, and damage costs as little as it can."""
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.sources import reading
+from medllm.pipeline.sources import json_list, reading
+from medllm.pipeline.sources.files import DataFile
 from medllm.pipeline.sources.reading import Row, lines, rows, shape
 from medllm.pipeline.sources.turns import Dropped
 
@@ -25,7 +27,7 @@ def parquet(path: Path, table_rows: list[dict[str, object]]) -> Path:
 
 
 def values(path: Path) -> list[object]:
-    return [row.value if isinstance(row, Row) else row.reason for row in rows(path)]
+    return [row.value if isinstance(row, Row) else row.reason for row in rows(DataFile(path))]
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
@@ -44,14 +46,14 @@ def test_the_content_decides_the_shape(
 ) -> None:
     path = tmp_path / "rows.parquet"  # a lie
     path.write_bytes(bom + text.encode())
-    assert shape(path) == expected
+    assert shape(DataFile(path)) == expected
     assert values(path) == ROWS
 
 
 def test_parquet_under_any_name(tmp_path: Path) -> None:
     table: list[dict[str, object]] = [{"a": "x", "n": i} for i in range(2500)]
     path = parquet(tmp_path / "rows.json", table)
-    assert shape(path) == "parquet"
+    assert shape(DataFile(path)) == "parquet"
     assert values(path) == table
 
 
@@ -93,7 +95,7 @@ def test_a_json_list_read_in_small_chunks_is_the_list(
     path.write_text(json.dumps(items, ensure_ascii=ascii_), encoding="utf-8", errors="replace")
     expected = json.loads(path.read_text(encoding="utf-8"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "_CHUNK", chunk)  # edges of chunks fall everywhere
+        patch.setattr(json_list, "_CHUNK", chunk)  # edges of chunks fall everywhere
         found = values(path)
     assert found == [v if isinstance(v, dict) else "not a JSON object" for v in expected]
 
@@ -130,7 +132,7 @@ def test_broken_lines_cost_themselves(tmp_path: Path) -> None:
     path.write_bytes(
         b'{"a": 1}\n{"a": \n\n[1]\n"text"\nnull\n{"a": "\xff"}\n\xff{}\n' + b"[" * 10**6 + b"\n{}\n"
     )
-    found = list(rows(path))
+    found = list(rows(DataFile(path)))
     assert [row.where for row in found] == [f"line {n}" for n in (1, 2, 4, 5, 6, 7, 8, 9, 10)]
     assert [row.reason for row in found if isinstance(row, Dropped)] == [
         "not valid JSON",
@@ -144,7 +146,9 @@ def test_a_line_of_five_megabytes_is_read_and_one_of_endless_length_refused(
 ) -> None:
     path = tmp_path / "rows"
     path.write_text(json.dumps({"a": "x" * 5_000_000}) + "\n{}\n")
-    assert [len(str(row.value.get("a", ""))) for row in rows(path) if isinstance(row, Row)] == [
+    assert [
+        len(str(row.value.get("a", ""))) for row in rows(DataFile(path)) if isinstance(row, Row)
+    ] == [
         5_000_000,
         0,
     ]
@@ -160,7 +164,7 @@ def test_a_long_list_is_never_in_memory_whole(tmp_path: Path) -> None:
         file.writelines(json.dumps({"a": "x" * 1000}) + ",\n" for _ in range(20_000))
         file.write("{}]")
     tracemalloc.start()
-    assert sum(1 for _ in rows(path)) == 20_001
+    assert sum(1 for _ in rows(DataFile(path))) == 20_001
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000 < path.stat().st_size
@@ -169,7 +173,7 @@ def test_a_long_list_is_never_in_memory_whole(tmp_path: Path) -> None:
 def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes("\ufeffone\u2028still\x85one\r\n\r\ntwo".encode())
-    assert list(lines(path)) == [(1, "one\u2028still\x85one"), (2, ""), (3, "two")]
+    assert list(lines(DataFile(path))) == [(1, "one\u2028still\x85one"), (2, ""), (3, "two")]
 
 
 @pytest.mark.parametrize(
@@ -184,11 +188,27 @@ def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
 def test_files_without_a_shape(tmp_path: Path, content: bytes, what: str) -> None:
     (tmp_path / "rows").write_bytes(content)
     with pytest.raises(MedllmError, match=what):
-        shape(tmp_path / "rows")
+        shape(DataFile(tmp_path / "rows"))
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(MedllmError, match="No such file"):
-        rows(tmp_path / "none")
+        rows(DataFile(tmp_path / "none"))
     with pytest.raises(MedllmError, match="Is a directory"):
-        rows(tmp_path)
+        rows(DataFile(tmp_path))
+
+
+def test_a_row_group_is_never_in_memory_whole(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    words = [os.urandom(1000).hex() for _ in range(20_000)]
+    pq.write_table(pa.table({"a": words}), tmp_path / "rows", row_group_size=len(words))
+    before, peak, number = pa.total_allocated_bytes(), 0, 0
+    for row in rows(DataFile(tmp_path / "rows")):
+        assert isinstance(row, Row)
+        assert row.value == {"a": words[number]}
+        number += 1
+        peak = max(peak, pa.total_allocated_bytes() - before)
+    assert number == len(words)
+    assert peak < 6_000_000 < (tmp_path / "rows").stat().st_size / 5

@@ -1,98 +1,89 @@
-"""The registry of adapters, and what all adapters promise about damaged files."""
+"""The registry, and reading a source from wherever it is."""
 
-import json
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import yaml
 
+from medllm.pipeline.config import SourceConfig
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.sources import ADAPTERS, adapter
-from medllm.pipeline.sources.turns import Dropped, Kept
+from medllm.pipeline.sources import SOURCES, read_source, source, sources_table
+from tests.pipeline.sources.samples import json_lines
+
+TALK = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
 
 
-def test_each_adapter_is_found_by_its_name() -> None:
-    assert {name: adapter(name) for name in ADAPTERS} == ADAPTERS
+def test_each_source_is_found_by_its_name() -> None:
+    assert {name: source(name) for name in SOURCES} == SOURCES
+    assert {name: entry.name for name, entry in SOURCES.items()} == {n: n for n in SOURCES}
 
 
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
         ("healthcare_magic", "Did you mean healthcaremagic?"),
-        ("x", "Known are healthcaremagic, meddialog."),
+        ("x", f"Known are {', '.join(sorted(SOURCES))}."),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(name: str, fix: str) -> None:
-    with pytest.raises(MedllmError, match=f"no adapter {name}") as error:
-        adapter(name)
+    with pytest.raises(MedllmError, match=f"no source {name}") as error:
+        source(name)
     assert error.value.fix == fix
+    with pytest.raises(MedllmError, match=f"no source {name}"):
+        read_source(SourceConfig(name=name, path=Path("any")))  # before a row is asked for
 
 
-def parquet() -> bytes:
-    import io
+@pytest.mark.parametrize("entry", SOURCES.values(), ids=SOURCES)
+def test_what_is_said_of_a_source(entry: object) -> None:
+    from medllm.pipeline.sources.record import Source
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = io.BytesIO()
-    row = {"instruction": "i", "input": "q", "output": "a", "utterances": ["patient: q"]}
-    pq.write_table(pa.Table.from_pylist([row] * 5), sink)
-    return sink.getvalue()
-
-
-ROW = {
-    "instruction": "i",
-    "input": "q“”\n",
-    "output": "a",
-    "utterances": ["patient: q", "doctor: a"],
-}
-RECORD = "id=0\nhttp://x\n\nDescription\nd\n\nDialogue\nPatient:\nq\n\nDoctor:\na\n\n"
-FILES = [
-    json.dumps([ROW] * 5).encode(),
-    json.dumps([ROW] * 5, indent=2, ensure_ascii=False).encode(),
-    (json.dumps(ROW) + "\n").encode() * 5,
-    (RECORD * 5).encode(),
-    parquet(),
-]
-PIECES = [b"", b"\x00", b"\xff", b'"', b"\\ud800", b"[" * 5000, b"}\n{", b"\n", b"id=1\n", b"null"]
-PIECES += [b"Patient:\n", b"9" * 5000, b"\xef\xbb\xbf", "\u00a0".encode(), b",", b"]", b"{}"]
+    assert isinstance(entry, Source)
+    assert entry.title
+    assert entry.size
+    assert entry.access
+    assert entry.terms.licence
+    assert entry.terms.clause.endswith(".")
+    assert entry.name == "messages" or entry.terms.url.startswith("https://")
+    if entry.terms.licence == "none stated":
+        assert entry.terms.publish in ("review", "forbidden")
+    assert entry.hub is None or re.fullmatch(r"[\w.-]+/[\w.-]+", entry.hub)
+    config = SourceConfig.model_validate(yaml.safe_load(entry.example))
+    assert config.name == entry.name
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    name=st.sampled_from(sorted(ADAPTERS)),
-    content=st.sampled_from(FILES),
-    cuts=st.lists(
-        st.tuples(st.floats(0, 1), st.integers(0, 30), st.sampled_from(PIECES) | st.binary()),
-        max_size=4,
-    ),
-)
-def test_damage_costs_rows_or_ends_in_a_refusal(
-    tmp_path_factory: pytest.TempPathFactory,
-    name: str,
-    content: bytes,
-    cuts: list[tuple[float, int, bytes]],
-) -> None:
-    for where, removed, inserted in cuts:
-        start = int(where * len(content))
-        content = content[:start] + inserted + content[start + removed :]
-    path = tmp_path_factory.getbasetemp() / f"damaged-{name}"
-    path.write_bytes(content)
-    try:
-        results = list(adapter(name)(path))
-    except MedllmError:
-        return
-    assert all(isinstance(result, Kept | Dropped) for result in results)
-    places = [result.where for result in results]
-    assert len(places) == len(set(places))  # no row twice
-    for result in results:
-        if isinstance(result, Kept):
-            assert result.dialogue.source == name
-            result.dialogue.line().encode()
+def test_the_table_names_everything_in_a_hundred_columns() -> None:
+    table = sources_table()
+    assert max(map(len, table.splitlines())) <= 100
+    flat = " ".join(table.split())
+    for entry in SOURCES.values():
+        for fact in (entry.name, entry.title, entry.terms.licence, entry.terms.url, entry.example):
+            assert " ".join(fact.split()) in flat
 
 
-def test_a_real_path_is_never_needed_to_have_an_ending(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(FILES[0])
-    for name in ADAPTERS:
-        assert len(list(adapter(name)(tmp_path / "x"))) == 5
+def places(config: SourceConfig) -> list[str]:
+    return [result.where for result in read_source(config)]
+
+
+def test_one_file_a_folder_and_a_zip(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a/b.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(json_lines(TALK, {}))
+    assert places(SourceConfig(name="messages", path=tmp_path / "b.jsonl")) == ["line 1", "line 2"]
+    assert places(SourceConfig(name="messages", path=tmp_path)) == [
+        *("a/b.jsonl: line 1", "a/b.jsonl: line 2", "b.jsonl: line 1", "b.jsonl: line 2")
+    ]
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("x.json", json_lines(TALK))
+        archive.writestr("y.json", json_lines(TALK))
+    assert places(SourceConfig(name="messages", path=tmp_path / "z.zip")) == [
+        *("z.zip:x.json: line 1", "z.zip:y.json: line 1")
+    ]
+
+
+def test_a_path_without_data_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(MedllmError, match="There is no"):
+        read_source(SourceConfig(name="messages", path=tmp_path / "none"))
+    with pytest.raises(MedllmError, match="holds no data file"):
+        read_source(SourceConfig(name="messages", path=tmp_path))

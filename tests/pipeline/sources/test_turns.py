@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medllm.pipeline.sources.turns import Dropped, Kept, Turn, assemble, tidy
+from medllm.pipeline.sources.turns import (
+    MAX_CHARACTERS,
+    Dropped,
+    Kept,
+    Turn,
+    assemble,
+    tidy,
+)
 
 U: Final = "user"
 A: Final = "assistant"
@@ -76,6 +83,31 @@ def test_the_description_stands_in_for_missing_first_words_only() -> None:
 )
 def test_what_gives_no_dialogue(turns: list[Turn], description: str, reason: str) -> None:
     assert assemble("s", "row 7", turns, description) == Dropped("row 7", reason)
+
+
+def test_a_system_message_of_the_row_stands_first() -> None:
+    plain = assemble("s", "", [(U, "q"), (A, "a")])
+    result = assemble("s", "", [(U, "q"), (A, "a")], system=" Answer\u00a0briefly. ")
+    assert messages(result) == [("system", "Answer briefly."), (U, "q"), (A, "a")]
+    assert isinstance(result, Kept)
+    assert isinstance(plain, Kept)
+    assert result.dialogue.id != plain.dialogue.id
+    assert assemble("s", "", [(U, "q"), (A, "a")], system=" \n") == plain
+    bad = assemble("s", "row 1", [(U, "q"), (A, "a")], system="\x00")
+    assert bad == Dropped("row 1", "NUL character in the text")
+
+
+def test_texts_longer_than_any_model_reads_are_dropped() -> None:
+    most = MAX_CHARACTERS - 1
+    assert isinstance(assemble("s", "", [(U, "q"), (A, "a" * most)]), Kept)
+    too_long = Dropped("", "longer than 1,000,000 characters")
+    assert assemble("s", "", [(U, "q"), (A, "a" * most), (U, "b")]) == too_long
+
+
+def test_very_many_turns_of_one_speaker_are_joined_at_once() -> None:
+    result = assemble("s", "", [*[(U, "a")] * 400_000, (A, "b")])  # quadratic, it took minutes
+    assert isinstance(result, Kept)
+    assert len(result.dialogue.question) == 799_999
 
 
 def test_tidy_keeps_words_quotes_and_blank_lines() -> None:

@@ -6,18 +6,18 @@ On disk: the raw text (``id=N``, a URL, ``Description``, ``Dialogue``, then ``Pa
 
 The description is not a turn: it says again, often in an editor's words, what the patient says.
 Ids restart in each file and repeat, so nothing here reads them.
-
-Source: Zeng et al., "MedDialog", EMNLP 2020, arXiv 2004.03329.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
+from medllm.pipeline.config import SourceConfig
+from medllm.pipeline.sources.files import DataFile
 from medllm.pipeline.sources.reading import MAX_ROW, Row, lines, rows, shape, too_long
+from medllm.pipeline.sources.record import Source, Terms
 from medllm.pipeline.sources.turns import Dropped, Kept, Turn, assemble
 
 NAME = "meddialog"
@@ -25,27 +25,27 @@ _ROLES: dict[object, Literal["user", "assistant"]] = {"patient": "user", "doctor
 _RECORD = re.compile(r"id=\d+")
 
 
-def read(path: Path) -> Iterator[Kept | Dropped]:
+def read(file: DataFile, _: SourceConfig) -> Iterator[Kept | Dropped]:
     """One result a record of a raw text, JSON list, JSON Lines or parquet file."""
-    if shape(path) == "text":
-        for where, record in _records(path):
+    if shape(file) == "text":
+        for where, record in _records(file):
             yield _parse_text(where, record)
     else:
-        for row in rows(path):
-            yield row if isinstance(row, Dropped) else _parse_row(row)
+        for row in rows(file):
+            yield row if isinstance(row, Dropped) else parse_row(NAME, row)
 
 
-def _records(path: Path) -> Iterator[tuple[str, list[str]]]:
+def _records(file: DataFile) -> Iterator[tuple[str, list[str]]]:
     """The lines of each record; whatever stands before the first ``id=`` counts as one too."""
     where, record, size = "line 1", list[str](), 0
-    for number, line in lines(path):
+    for number, line in lines(file):
         if _RECORD.fullmatch(line.strip()):
             if any(text.strip() for text in record):
                 yield where, record
             where, record, size = f"line {number}", [], 0
         size += len(line) + 1
         if size > MAX_ROW:
-            raise too_long(path, f"the record at {where}")
+            raise too_long(file, f"the record at {where}")
         record.append(line)
     if any(text.strip() for text in record):
         yield where, record
@@ -79,7 +79,8 @@ def _parse_text(where: str, record: list[str]) -> Kept | Dropped:
     return assemble(NAME, where, spoken, "\n".join(description))
 
 
-def _parse_row(row: Row) -> Kept | Dropped:
+def parse_row(source: str, row: Row) -> Kept | Dropped:
+    """The dialogue of a row with ``utterances`` or ``dialogue_turns``, under a source's name."""
     description = row.value.get("description")
     if description is not None and not isinstance(description, str):
         return Dropped(row.where, "description is not text")
@@ -91,7 +92,7 @@ def _parse_row(row: Row) -> Kept | Dropped:
         return Dropped(row.where, "no key utterances or dialogue_turns")
     if isinstance(turns, str):
         return Dropped(row.where, turns)
-    return assemble(NAME, row.where, turns, description or "")
+    return assemble(source, row.where, turns, description or "")
 
 
 def _utterances(value: object) -> list[Turn] | str:
@@ -136,3 +137,21 @@ def _dialogue_turns(value: object) -> list[Turn] | str:
 def _speaker(name: str) -> str | None:
     name = name.strip().lower()
     return name if name in _ROLES else None
+
+
+SOURCE = Source(
+    name=NAME,
+    title="MedDialog, English",
+    size="257,454 consultations",
+    access="the authors' archive of texts, or JSON made of it; the hub's copy needs a loading "
+    "script, and its processed.en is 603 rows only.",
+    terms=Terms(
+        licence="none stated",
+        clause="The sites keep the copyright in the texts; iCliniq's terms forbid copying.",
+        url="https://arxiv.org/abs/2004.03329",
+        publish="review",
+    ),
+    citation='Zeng et al., "MedDialog", EMNLP 2020, arXiv 2004.03329.',
+    read=read,
+    example="{name: meddialog, path: data/meddialog}",
+)

@@ -1,13 +1,19 @@
 """HealthCareMagic's shape: JSON list, JSON Lines and parquet; real rows and broken ones."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from medllm.pipeline.sources.healthcaremagic import read
+from medllm.pipeline.config import SourceConfig
+from medllm.pipeline.sources import read_source
 from medllm.pipeline.sources.turns import Dropped, Kept
+
+
+def read(path: Path) -> Iterator[Kept | Dropped]:
+    return read_source(SourceConfig(name="healthcaremagic", path=path))
+
 
 SAME = "If you are a doctor, please answer the medical questions."
 
@@ -110,3 +116,11 @@ def test_bytes_that_are_not_utf8_cost_one_row_of_a_list_too(tmp_path: Path) -> N
     text = json.dumps([row("one"), row("tw@"), row("three")]).encode().replace(b"@", b"\xe9")
     (tmp_path / "d").write_bytes(text)
     assert questions(tmp_path / "d") == ["one", "dropped: text is not valid UTF-8", "three"]
+
+
+def test_the_share_of_boilerplate_is_found_among_instructions_that_differ(tmp_path: Path) -> None:
+    odd = [row("x", "y", f"odd {n}") for n in range(400)]
+    table = [*odd[:200], *(row(str(n)) for n in range(5000)), *odd[200:]]
+    assert questions(write(tmp_path / "d", list(table)))[199:202] == ["odd 199\n\nx", "0", "1"]
+    table = [*odd[:300], *(row(str(n)) for n in range(1000))]  # 77 of 100: someone may have said it
+    assert questions(write(tmp_path / "d", list(table)))[300] == f"{SAME}\n\n0"

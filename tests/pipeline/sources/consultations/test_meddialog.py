@@ -1,12 +1,19 @@
 """MedDialog's raw text and JSON shapes, with the traps that the real files hold."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from medllm.pipeline.sources.meddialog import read
+from medllm.pipeline.config import SourceConfig
+from medllm.pipeline.sources import read_source
 from medllm.pipeline.sources.turns import Dropped, Kept
+
+
+def read(path: Path) -> Iterator[Kept | Dropped]:
+    return read_source(SourceConfig(name="meddialog", path=path))
+
 
 RAW = """\
 id=0
