@@ -71,7 +71,7 @@ def held_out(
     tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
     found = HeldOutSet()
     for dialogue in dialogues:
-        rows = build_rows([dialogue.messages], FORMATS[format_name], tokenizer, context)
+        rows = build_rows([(dialogue.messages, FORMATS[format_name])], tokenizer, context)
         found.shortened += rows.shortened
         found.dropped += rows.dropped
         for ids, labels in zip(rows.input_ids, rows.labels, strict=True):

@@ -19,7 +19,7 @@ _STAGES = {
     "base": ("pipeline.weights.base:base", "Fetch or build the base model and check it."),
     "prepare": ("pipeline.data.prepare:prepare", "Turn datasets into train, validation and test."),
     "train": ("pipeline.weights.train:train", "Fine-tune the base with QLoRA."),
-    "merge": ("pipeline.weights.merge:merge", "Fold the adapter into the 16-bit base."),
+    "merge": ("pipeline.weights.merge:merge", "Write the merged model as safetensors; convert does not need it."),
     "convert": ("convert.gguf:convert", "Write base and fine-tune as GGUF."),
     "quantize": ("convert.quantize:quantize", "Make the smaller GGUFs."),
     "modelfile": ("pipeline.release.modelfile:modelfile", "Fill in the Modelfile."),
@@ -103,6 +103,31 @@ def doctor() -> None:
     from medllm.pipeline.doctor import examine
 
     sys.exit(examine())
+
+
+@cli.command()
+def sources() -> None:
+    """List the datasets that prepare can read, with access, licence and an example."""
+    from medllm.pipeline.sources import sources_table
+
+    click.echo(sources_table(), nl=False)
+
+
+@cli.group()
+def privacy() -> None:
+    """Measure de-identification."""
+
+
+@privacy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object instead of tables for reading."
+)
+def score(file: Path, as_json: bool) -> None:
+    """Recall and precision by type on texts whose identifiers are annotated."""
+    from medllm.pipeline.privacy.score import show_score
+
+    show_score(file, as_json=as_json)
 
 
 @cli.command()

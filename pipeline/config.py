@@ -62,11 +62,55 @@ class BaseConfig(Section):
 
 
 class SourceConfig(BaseModel):
-    """One dataset file and the name of the adapter that reads it."""
+    """One dataset, the adapter that reads it, and how much of it goes into the mix."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(description="an adapter of medllm.pipeline.sources")
-    path: Path
+    name: str = Field(description="a source that `medllm sources` lists")
+    path: Path | None = Field(None, description="a file or folder, plain, .gz or .zip")
+    hub: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="dataset id, org/name")
+    revision: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40}$", description="commit of a hub id, 40 hex digits"
+    )
+    notes: Path | None = Field(None, description="the companion file that the source is joined to")
+    weight: float = Field(
+        1.0, gt=0, le=20, description="copies of a dialogue in train; 0.25 keeps a quarter of them"
+    )
+    cap: Count | None = Field(None, description="dialogues at most, before weight, drawn by seed")
+    format: FormatName | None = Field(None, description="prompt format, where not the run's")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SourceConfig:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give either path or hub")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError(
+                "hub and revision belong together: a hub id without a commit may change"
+            )
+        return self
+
+    @property
+    def place(self) -> str:
+        """Where the dataset is, as a report names it."""
+        return self.path.as_posix() if self.path else f"{self.hub}@{self.revision}"
+
+
+class CleanConfig(BaseModel):
+    """What a dialogue must be to be learnt from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    languages: tuple[str, ...] = Field(
+        ("en",), description="ISO 639-1 codes of the languages to keep; none given keeps all"
+    )
+    min_answer_characters: int = Field(
+        20, ge=0, description="a dialogue whose doctor says less in all is dropped"
+    )
+    max_characters: int = Field(20_000, gt=0, description="a longer dialogue is dropped")
+    max_other_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the doctor's characters that may be neither letter nor space",
+    )
 
 
 class PrepareConfig(Section):
@@ -74,6 +118,16 @@ class PrepareConfig(Section):
 
     format: FormatName = "llama2"
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    privacy: Literal["surrogates", "tags", "off"] = Field(
+        "surrogates", description="identifiers become invented ones, [TAGS], or stay"
+    )
+    clean: CleanConfig = CleanConfig()
+    near_duplicates: float = Field(
+        0.8, ge=0.8, le=1, description="Jaccard similarity from which the later dialogue goes"
+    )
+    evaluation_sets: tuple[Path, ...] = Field(
+        (), description="files of questions that no training dialogue may repeat"
+    )
     validation_share: Share = 0.05
     test_share: Share = 0.05
     max_bad_share: Share = Field(0.02, description="refuse when more rows than this are broken")
@@ -150,6 +204,17 @@ class EvalConfig(Section):
     context: Count = Field(2048, description="num_ctx while evaluating")
 
 
+class PushConfig(Section):
+    """What may leave this machine, and under which words of the maintainer."""
+
+    acknowledged: tuple[str, ...] = Field(
+        (), description="sources whose terms (non-commercial, share-alike …) the maintainer meets"
+    )
+    reviewed: dict[str, str] = Field(
+        {}, description="source of unclear rights: who reviewed them, when, with what result"
+    )
+
+
 class RunConfig(BaseModel):
     """A whole run: one section a stage."""
 
@@ -163,6 +228,7 @@ class RunConfig(BaseModel):
     modelfile: ModelfileConfig
     create: CreateConfig
     eval: EvalConfig
+    push: PushConfig
 
     @model_validator(mode="after")
     def _stages_agree(self) -> RunConfig:
@@ -258,7 +324,7 @@ def _section_types() -> dict[str, type[Section]]:
 
 
 def _all_keys() -> list[str]:
-    records: list[type[BaseModel]] = [RunConfig, TinyConfig, SourceConfig]
+    records: list[type[BaseModel]] = [RunConfig, TinyConfig, SourceConfig, CleanConfig]
     records += _section_types().values()
     return sorted({key for record in records for key in record.model_fields} | set(_SHARED_KEYS))
 

@@ -1,5 +1,7 @@
 """The one exception a user of medllm may see."""
 
+from __future__ import annotations
+
 
 class MedllmError(Exception):
     """Something a person can put right: what happened, and what to do next.
@@ -13,3 +15,7 @@ class MedllmError(Exception):
         super().__init__(f"{what} {fix}")
         self.what = what
         self.fix = fix
+
+    def __reduce__(self) -> tuple[type[MedllmError], tuple[str, str]]:
+        """Pickle both parts: a worker process hands its errors on that way."""
+        return type(self), (self.what, self.fix)

@@ -1,72 +1,213 @@
-"""Stage prepare: dataset files to train, validation and test dialogues.
+"""Stage prepare: datasets to train, validation and test dialogues.
 
-One pass over the rows: an adapter turns each into a dialogue or a reason, an exact duplicate is
-left out, a hash decides split and system message, and the line is written. Memory holds a digest
-and two lengths a dialogue, never the dialogues.
+Two passes. The first takes each row by itself, in several processes: an adapter turns it into a
+dialogue, the dialogue is cleaned, held against the evaluation sets and de-identified
+(``candidates``). The second looks at all of them: duplicates go, linked dialogues are kept
+together, caps and weights are drawn, and the lines are written (``select``). Memory holds about
+200 bytes a dialogue, never the dialogues.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
-from medllm.pipeline.config import PrepareConfig, RunPaths, SourceConfig
-from medllm.pipeline.data.report import (
-    DUPLICATE,
-    PrepareReport,
-    SourceReport,
-    SourceTally,
-    SplitTally,
-    plot_lengths,
-)
-from medllm.pipeline.data.schema import Dialogue, content_digest, fault, read_dialogues
-from medllm.pipeline.data.split import SPLITS, Split, gets_system, split_of
+from tqdm import tqdm
+
+from medllm.pipeline.config import PrepareConfig, RunPaths
+from medllm.pipeline.data.candidates import Gone, Row, candidates
+from medllm.pipeline.data.clean import Examples
+from medllm.pipeline.data.reporting.card import CardFacts, write_card
+from medllm.pipeline.data.reporting.page import markdown, plot_lengths
+from medllm.pipeline.data.reporting.report import PrepareReport, PrivacyReport
+from medllm.pipeline.data.reporting.tally import SourceTally, SplitTally
+from medllm.pipeline.data.schema import Dialogue, fault, read_dialogues
+from medllm.pipeline.data.select import Left, Selection, select
+from medllm.pipeline.data.split import SPLITS, Split
+from medllm.pipeline.data.store import CandidateStore
 from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.files import sha256_file
+from medllm.pipeline.machine import cpus
 from medllm.pipeline.manifest import Manifest, Work, stage
-from medllm.pipeline.prompts import FORMATS
-from medllm.pipeline.sources import adapter
-from medllm.pipeline.sources.turns import Dropped
+from medllm.pipeline.privacy.residual import residual
+from medllm.pipeline.sources import read_source, source
+from medllm.pipeline.sources.files import data_files
 
-__all__ = ["Dialogue", "prepare", "read_dialogues"]
-
-CountTokens = Callable[[Dialogue], int]
+_MOST_WORKERS = 8  # each holds about 200 MB of word lists
+_WORTH_A_WORKER = 8 * 2**20  # bytes of datasets; a process takes two seconds to start
 
 
 def prepare(config: PrepareConfig, paths: RunPaths) -> Manifest:
-    """Write train.jsonl, validation.jsonl, test.jsonl and report.json, .md, lengths.png, .svg.
+    """Write train.jsonl, validation.jsonl, test.jsonl, a report, a data card and review.md.
 
-    The same files, config and base give the same bytes. Raises MedllmError for a source that is
-    missing, empty or broken beyond ``max_bad_share``, and for a split without dialogues.
+    The same files, config and base give the same bytes, with any number of processes. Raises
+    MedllmError for a source that is missing, empty or broken beyond ``max_bad_share``, and for a
+    split without dialogues.
     """
     _check(config)
-    files = {str(source.path): source.path for source in config.sources}
-    size = sum(path.stat().st_size for path in files.values() if path.is_file())
+    files = _inputs(config)
+    size = sum(path.stat().st_size for path in files.values())
+    workers = min(cpus(), _MOST_WORKERS, 1 + size // _WORTH_A_WORKER)
 
     def body(work: Work) -> None:
-        report = _write_splits(config, work.dir, _token_counter(config, work.inputs["base"]))
-        (work.dir / "report.json").write_text(
-            report.model_dump_json(indent=2) + "\n", encoding="utf-8"
-        )
-        (work.dir / "report.md").write_text(report.markdown(), encoding="utf-8")
-        for name, split in report.splits.items():
-            work.report[name] = split.dialogues
+        report = write_dialogues(config, paths.root.name, work.dir, work.inputs["base"], workers)
+        work.report |= {name: split.dialogues for name, split in report.splits.items()}
         work.report["rows_read"] = sum(source.rows_read for source in report.sources)
         dropped: Counter[str] = Counter()
-        for source in report.sources:
-            dropped.update({drop.reason: drop.rows for drop in source.dropped})
+        for one in report.sources:
+            dropped.update({drop.reason: drop.rows for drop in one.dropped})
         work.report["rows_dropped"] = dict(dropped)
         work.report["longest_tokens"] = max(s.tokens.max for s in report.splits.values())
+        work.report["terms"] = {one.name: one.terms.publish for one in report.sources}
+        work.report["push_needs"] = report.strictest
 
-    return stage("prepare", config, paths, body, files=files, disk_bytes=3 * size)
+    return stage("prepare", config, paths, body, files=files, disk_bytes=4 * size)
+
+
+def write_dialogues(
+    config: PrepareConfig, run: str, folder: Path, base: Path, workers: int
+) -> PrepareReport:
+    """The whole stage into a folder; ``run`` names it on the card, ``base`` is stage base's."""
+    tallies = tuple(
+        SourceTally(source(item.name), item, item.format or config.format)
+        for item in config.sources
+    )
+    with CandidateStore(folder / ".candidates.jsonl") as store:
+        _collect(store, tallies, config, folder, base, workers)
+        selection = select(store, config)
+        written = _write(store, selection, config, folder, tallies)
+    left = _residual(config, folder)
+    report = PrepareReport(
+        seed=config.seed,
+        format=config.format,
+        sources=tuple(tally.report() for tally in tallies),
+        splits={name: tally.report() for name, tally in written.splits.items()},
+        privacy=PrivacyReport(
+            mode=config.privacy,
+            replaced=dict(sorted(written.replaced.items())),
+            dialogues=written.touched,
+            residual={kind: count for kind, (count, _) in left.items()},
+            residual_first={kind: first for kind, (_, first) in left.items()},
+        ),
+        duplicates=selection.duplicates,
+        evaluation_sets={path.as_posix(): sha256_file(path) for path in config.evaluation_sets},
+    )
+    _refuse_empty_splits(config, report)
+    (folder / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+    tokens = tuple(tokens for tally in written.splits.values() for tokens in tally.tokens)
+    plot_lengths(folder, tokens)
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+    examples = tuple(written.examples.values())
+    write_card(
+        folder,
+        CardFacts(run=run, config_digest=digest, report=report, tokens=tokens, examples=examples),
+    )
+    return report
+
+
+def _collect(
+    store: CandidateStore,
+    tallies: Sequence[SourceTally],
+    config: PrepareConfig,
+    folder: Path,
+    base: Path,
+    workers: int,
+) -> None:
+    """Pass one: candidates into the store, examples of what was done to them into review/."""
+    examples = [Examples() for _ in tallies]
+    for batch in candidates(_rows(tallies), config, base, workers):
+        for result in batch.results:
+            if isinstance(result, Gone):
+                tallies[result.source].drop(result.kind, result.reason, result.where)
+            else:
+                store.add(result)
+        for number, new in batch.examples.items():
+            examples[number].merge(new)
+    for tally in tallies:
+        _refuse_bad(tally, config.max_bad_share)
+    (folder / "review").mkdir()
+    for number, (tally, found) in enumerate(zip(tallies, examples, strict=True), start=1):
+        found.write(folder / "review" / f"{number}-{tally.source.name}.md")
+
+
+def _rows(tallies: Sequence[SourceTally]) -> Iterator[Row]:
+    for number, tally in enumerate(tallies):
+        rows = read_source(tally.config)
+        for result in tqdm(rows, desc=f"prepare {tally.source.name}", unit=" rows", disable=None):
+            tally.read += 1
+            yield Row(number, result)
+
+
+@dataclass
+class _Written:
+    """What pass two put into the splits."""
+
+    splits: dict[Split, SplitTally] = field(
+        default_factory=lambda: {n: SplitTally() for n in SPLITS}
+    )
+    replaced: Counter[str] = field(default_factory=Counter)
+    touched: int = 0  # dialogues in which something was replaced
+    examples: dict[str, Dialogue] = field(default_factory=dict)  # the first in train of a source
+
+
+def _write(
+    store: CandidateStore,
+    selection: Selection,
+    config: PrepareConfig,
+    folder: Path,
+    tallies: Sequence[SourceTally],
+) -> _Written:
+    """Pass two: the lines of each split."""
+    written = _Written()
+    with contextlib.ExitStack() as stack:
+        outputs = {
+            name: stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in SPLITS
+        }
+        for decision in selection.decisions(store, config):
+            stored, tally = store[decision.row], tallies[store.source(decision.row)]
+            if isinstance(decision, Left):
+                tally.drop(decision.kind, decision.reason, stored.where)
+                continue
+            tally.keep(stored.changes)
+            written.replaced.update(stored.replaced)
+            written.touched += bool(stored.replaced)
+            name = tally.source.name
+            if decision.split == "train" and name not in written.examples:
+                written.examples[name] = Dialogue.model_validate_json(stored.line)
+            for _ in range(decision.copies):
+                outputs[decision.split].write(stored.line.encode())
+                written.splits[decision.split].add(name, stored)
+    return written
+
+
+def _residual(config: PrepareConfig, folder: Path) -> dict[str, tuple[int, str]]:
+    """What the second scan finds in the finished files: kind -> times, file and line."""
+    found: dict[str, tuple[int, str]] = {}
+    if config.privacy == "off":
+        return found
+    for name in SPLITS:
+        path = folder / f"{name}.jsonl"
+        texts = (
+            "\n".join(m.content for m in dialogue.messages if m.role != "system")
+            for dialogue in tqdm(
+                read_dialogues(path), desc=f"second look at {name}", unit=" rows", disable=None
+            )
+        )
+        for residue in residual(texts, config.privacy).residues:
+            times, first = found.get(residue.kind, (0, f"{path.name}:{residue.lines[0]}"))
+            found[residue.kind] = (times + residue.count, first)
+    return found
 
 
 def _check(config: PrepareConfig) -> None:
     """Refuse what no data can fulfil, before any is read."""
-    for source in config.sources:
-        adapter(source.name)
+    for item in config.sources:
+        source(item.name)
     if config.validation_share + config.test_share >= 1:
         raise MedllmError(
             f"prepare.validation_share {config.validation_share} and prepare.test_share "
@@ -82,76 +223,29 @@ def _check(config: PrepareConfig) -> None:
         raise MedllmError(f"prepare.system_prompt cannot be used: {wrong}.", "Correct it.")
 
 
-def _write_splits(config: PrepareConfig, folder: Path, count_tokens: CountTokens) -> PrepareReport:
-    splits = {name: SplitTally() for name in SPLITS}
-    seen: set[bytes] = set()
-    with contextlib.ExitStack() as stack:
-        outputs = {
-            name: stack.enter_context(
-                (folder / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n")
-            )
-            for name in SPLITS
-        }
-        sources = tuple(
-            _write_source(source, config, seen, splits, outputs, count_tokens)
-            for source in config.sources
-        )
-    report = PrepareReport(
-        seed=config.seed,
-        format=config.format,
-        sources=sources,
-        splits={name: tally.report() for name, tally in splits.items()},
-    )
-    _refuse_empty_splits(config, report)
-    plot_lengths(folder, [tokens for tally in splits.values() for tokens in tally.tokens])
-    return report
+def _inputs(config: PrepareConfig) -> dict[str, Path]:
+    """Every file on this machine that the result depends on; a hub's are pinned by the commit."""
+    paths = [file.path for item in config.sources if item.path for file in data_files(item.path)]
+    paths += [item.notes for item in config.sources if item.notes]
+    paths += config.evaluation_sets
+    return {str(path): path for path in paths}
 
 
-def _write_source(
-    source: SourceConfig,
-    config: PrepareConfig,
-    seen: set[bytes],
-    splits: Mapping[Split, SplitTally],
-    outputs: Mapping[Split, TextIO],
-    count_tokens: CountTokens,
-) -> SourceReport:
-    from tqdm import tqdm
-
-    tally = SourceTally(source.name, source.path)
-    rows = adapter(source.name)(source.path)
-    for row in tqdm(rows, desc=f"prepare {source.name}", unit=" rows", disable=None):
-        tally.read += 1
-        if isinstance(row, Dropped):
-            tally.drop(row)
-            continue
-        digest = content_digest(row.dialogue.messages)[:16]
-        if digest in seen:
-            tally.drop(Dropped(row.where, DUPLICATE))
-            continue
-        seen.add(digest)
-        tally.keep(row)
-        dialogue = row.dialogue
-        name = split_of(dialogue, config)
-        if gets_system(dialogue, config):
-            dialogue = dialogue.with_system(config.system_prompt.strip())
-        outputs[name].write(dialogue.line())
-        splits[name].add(dialogue, count_tokens(dialogue))
-    report = tally.report()
-    _refuse_bad(report, config.max_bad_share)
-    return report
-
-
-def _refuse_bad(source: SourceReport, max_bad_share: float) -> None:
+def _refuse_bad(tally: SourceTally, max_bad_share: float) -> None:
     """Each source is held to the share by itself: a large one must not hide a broken small one."""
-    if source.rows_read == 0:
-        raise MedllmError(f"{source.path} holds no rows.", "Fetch the dataset again.")
-    bad = sum(drop.rows for drop in source.bad)
-    if bad > max_bad_share * source.rows_read:
-        reasons = ", ".join(f"{d.reason} ({d.rows:,}, first: {d.first})" for d in source.bad[:5])
+    place = tally.config.place
+    if tally.read == 0:
+        raise MedllmError(f"{place} holds no rows.", "Fetch the dataset again.")
+    bad = [(reason, n) for (kind, reason), n in tally.dropped.most_common() if kind == "broken"]
+    count = sum(n for _, n in bad)
+    if count > max_bad_share * tally.read:
+        reasons = ", ".join(
+            f"{reason} ({n:,}, first: {tally.first['broken', reason]})" for reason, n in bad[:5]
+        )
         raise MedllmError(
-            f"{source.path}: {bad:,} of {source.rows_read:,} rows are broken, more than "
+            f"{place}: {count:,} of {tally.read:,} rows are broken, more than "
             f"prepare.max_bad_share {max_bad_share} allows: {reasons}.",
-            f"Check that the file is one for adapter {source.name}, correct it, or allow more.",
+            f"Check that this is {tally.source.title}, correct it, or allow more.",
         )
 
 
@@ -165,16 +259,3 @@ def _refuse_empty_splits(config: PrepareConfig, report: PrepareReport) -> None:
                 f"Split {name} is empty: there are {total} dialogues ({counts}).",
                 "Give more dialogues or a larger share; a share of 0 asks for no such split.",
             )
-
-
-def _token_counter(config: PrepareConfig, base: Path) -> CountTokens:
-    """How many tokens training will see of a dialogue, before it cuts at ``max_length``."""
-    from transformers import PreTrainedTokenizerFast
-
-    if not (base / "tokenizer.json").is_file():
-        raise MedllmError(
-            f"{base} has no tokenizer.json.", "Run `medllm base` again; prepare counts tokens."
-        )
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
-    prompt_format = FORMATS[config.format]
-    return lambda dialogue: len(prompt_format.encode(tokenizer, dialogue.messages).input_ids)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from medllm.pipeline.config import FormatName
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import Message
 
@@ -24,6 +25,7 @@ class Dialogue(BaseModel):
     id: str = Field(min_length=1, description="source and a digest of the turns: see dialogue_id")
     source: str = Field(min_length=1, description="name of the adapter that read it")
     messages: tuple[Message, ...]
+    format: FormatName | None = Field(None, description="prompt format, where not the run's")
 
     @field_validator("messages")
     @classmethod
@@ -49,11 +51,12 @@ class Dialogue(BaseModel):
     def with_system(self, prompt: str) -> Dialogue:
         """The same dialogue under a system message; the id stays."""
         system = Message(role="system", content=prompt)
-        return Dialogue(id=self.id, source=self.source, messages=(system, *self.messages))
+        return self.model_copy(update={"messages": (system, *self.messages)})
 
     def line(self) -> str:
         """One line of JSON, always the same bytes for the same dialogue."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False) + "\n"
+        record = self.model_dump(mode="json", exclude_none=True)
+        return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def fault(text: str) -> str | None:

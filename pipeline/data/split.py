@@ -19,17 +19,23 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 _WORDS = re.compile(r"\w+")
 
 
-def split_of(dialogue: Dialogue, config: PrepareConfig) -> Split:
-    """The split, decided by the patient's first words: one question is never in two splits."""
-    draw = _draw(config.seed, "split", normalised(dialogue.question))
-    if draw < config.test_share:
+def split_of(representative: str, config: PrepareConfig) -> Split:
+    """The split of all dialogues that are represented by one text: none of them is in two."""
+    share = draw(config.seed, "split", representative)
+    if share < config.test_share:
         return "test"
-    return "validation" if draw < config.test_share + config.validation_share else "train"
+    return "validation" if share < config.test_share + config.validation_share else "train"
 
 
 def gets_system(dialogue: Dialogue, config: PrepareConfig) -> bool:
     """Whether this dialogue is among the ``system_share`` that get the system message."""
-    return _draw(config.seed, "system", dialogue.id) < config.system_share
+    return draw(config.seed, "system", dialogue.id) < config.system_share
+
+
+def copies(digest: str, weight: float, seed: int) -> int:
+    """How often a dialogue stands in train: ``weight`` times on average over dialogues."""
+    whole = int(weight)
+    return whole + (draw(seed, "weight", digest) < weight - whole)
 
 
 def normalised(text: str) -> str:
@@ -37,7 +43,7 @@ def normalised(text: str) -> str:
     return " ".join(_WORDS.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _draw(seed: int, purpose: str, text: str) -> float:
+def draw(seed: int, purpose: str, text: str) -> float:
     """A number in [0, 1) that looks uniform over texts and is the same on every machine."""
     digest = hashlib.sha256(f"{seed}\n{purpose}\n{text}".encode()).digest()
     return int.from_bytes(digest[:6]) / 2**48

@@ -40,19 +40,18 @@ class Rows:
 
 
 def build_rows(
-    dialogues: Iterable[Sequence[Message]],
-    prompt_format: PromptFormat,
+    dialogues: Iterable[tuple[Sequence[Message], PromptFormat]],
     tokenizer: PreTrainedTokenizerFast,
     max_length: int,
 ) -> Rows:
-    """Tokenise dialogues, keeping of each the whole exchanges that fit ``max_length`` tokens.
+    """Tokenise dialogues, each in its format, keeping the whole exchanges that fit ``max_length``.
 
     An answer is never cut in the middle, so that every row teaches the model to end: what does not
     fit is left off and counted. Raises MedllmError when the format leaves a row without a
     supervised token or without a supervised EOS.
     """
     rows = Rows()
-    for messages in dialogues:
+    for messages, prompt_format in dialogues:
         kept = list(messages)
         encoded = prompt_format.encode(tokenizer, kept)
         while len(encoded.input_ids) > max_length and _exchanges(kept) > 1:

@@ -75,8 +75,8 @@ def _train(config: TrainConfig, work: Work) -> None:
 def _rows(config: TrainConfig, path: Path, tokenizer: PreTrainedTokenizerFast) -> Rows:
     import click
 
-    dialogues = (dialogue.messages for dialogue in read_dialogues(path))
-    rows = build_rows(dialogues, FORMATS[config.format], tokenizer, config.max_length)
+    dialogues = ((d.messages, FORMATS[d.format or config.format]) for d in read_dialogues(path))
+    rows = build_rows(dialogues, tokenizer, config.max_length)
     click.echo(
         f"{path.name}: {len(rows.input_ids)} rows, {rows.supervised_tokens} of {rows.tokens} "
         f"tokens supervised; {rows.shortened} shortened and {rows.dropped} dropped for being "

@@ -10,7 +10,8 @@ import pytest
 
 from demo.conditions import Condition, load_conditions
 from demo.generate import build, main
-from medllm.pipeline.sources import healthcaremagic, meddialog
+from medllm.pipeline.config import SourceConfig
+from medllm.pipeline.sources import read_source
 from medllm.pipeline.sources.turns import Dropped, Kept
 
 DATA = Path(__file__).parents[2] / "demo" / "data"
@@ -214,10 +215,11 @@ def test_no_personal_data_beyond_the_list(planted: list[dict[str, Any]]) -> None
 
 
 def test_the_adapters_read_every_record(talks: Talks, training: Rows) -> None:
+    files = ("healthcaremagic.json", "meddialog.txt", "meddialog.json")
     found = [
-        *healthcaremagic.read(DATA / "healthcaremagic.json"),
-        *meddialog.read(DATA / "meddialog.txt"),
-        *meddialog.read(DATA / "meddialog.json"),
+        result
+        for name in files
+        for result in read_source(SourceConfig(name=name.split(".")[0], path=DATA / name))
     ]
     assert [result for result in found if isinstance(result, Dropped)] == []
     assert len(found) == len(talks) + len(training)

@@ -47,7 +47,7 @@ def test_loss_equals_the_cross_entropy_of_training(gguf_file: Path, checkpoint: 
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint)
-    rows = build_rows([d.messages for d in DIALOGUES], FORMATS["llama2"], tokenizer, 512)
+    rows = build_rows([(d.messages, FORMATS["llama2"]) for d in DIALOGUES], tokenizer, 512)
     model = LlamaForCausalLM.from_pretrained(checkpoint, dtype="float32").eval()
     with torch.no_grad():
         wanted = [

@@ -1,24 +1,22 @@
-"""What stage prepare did, counted while it runs, for people and for programs.
+"""What stage prepare did, as records: report.json.
 
 Nothing of a dialogue's words is in here, only counts and places in files.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import ceil
-from pathlib import Path
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from medllm.pipeline.data.schema import Dialogue
-from medllm.pipeline.data.split import SPLITS, Split
-from medllm.pipeline.sources.turns import Dropped, Kept
+from medllm.pipeline.config import FormatName
+from medllm.pipeline.data.split import Split
+from medllm.pipeline.sources.record import Publish, Terms
 
-DUPLICATE = "exact duplicate of an earlier dialogue"
+# Why a row gave no dialogue. Only broken ones say something against the file.
+DropKind = Literal["broken", "not a dialogue", "cleaning", "duplicate", "evaluation overlap", "mix"]
 
 
 class _Record(BaseModel):
@@ -28,6 +26,7 @@ class _Record(BaseModel):
 class DropReport(_Record):
     """How many rows one rule dropped, and where the first of them stands."""
 
+    kind: DropKind
     reason: str
     rows: int
     first: str
@@ -37,7 +36,12 @@ class SourceReport(_Record):
     """What became of the rows of one source."""
 
     name: str
-    path: str
+    title: str
+    place: str  # path, or hub id and commit
+    terms: Terms
+    citation: str
+    weight: float
+    format: FormatName
     rows_read: int
     rows_kept: int
     dropped: tuple[DropReport, ...]  # the most frequent first
@@ -54,8 +58,8 @@ class SourceReport(_Record):
 
     @property
     def bad(self) -> tuple[DropReport, ...]:
-        """The drops that mean a broken row; a duplicate is none."""
-        return tuple(drop for drop in self.dropped if drop.reason != DUPLICATE)
+        """The drops that mean a broken row."""
+        return tuple(drop for drop in self.dropped if drop.kind == "broken")
 
 
 class Lengths(_Record):
@@ -77,7 +81,7 @@ class Lengths(_Record):
 class SplitReport(_Record):
     """The size of one split."""
 
-    dialogues: int
+    dialogues: int  # lines of the file: in train a dialogue of weight 2 is there twice
     by_source: dict[str, int]
     turns: int  # user and assistant messages
     with_system: int
@@ -85,148 +89,38 @@ class SplitReport(_Record):
     tokens: Lengths  # of the whole rendered dialogue, control tokens included
 
 
+class PrivacyReport(_Record):
+    """Identifiers that were replaced, and what an independent scan finds afterwards."""
+
+    mode: Literal["surrogates", "tags", "off"]
+    replaced: dict[str, int]  # type of identifier -> spans, over dialogues kept
+    dialogues: int  # kept dialogues in which something was replaced
+    residual: dict[str, int]  # what the second scan calls it -> times, over the finished files
+    residual_first: dict[str, str]  # the same -> file and line of the first
+
+
+class DuplicateReport(_Record):
+    """Near duplicates, and what they tie together."""
+
+    threshold: float  # Jaccard similarity of word trigrams
+    groups: int  # of dialogues that must share a split, single ones included
+    largest_group: int
+    uncompared: int  # pairs that crowded buckets left out, at most
+
+
 class PrepareReport(_Record):
     """The whole stage, as in report.json."""
 
     seed: int
-    format: str
+    format: FormatName
     sources: tuple[SourceReport, ...]
     splits: dict[Split, SplitReport]
+    privacy: PrivacyReport
+    duplicates: DuplicateReport
+    evaluation_sets: dict[str, str]  # path -> sha256 of what no training dialogue repeats
 
-    @model_validator(mode="after")
-    def _every_dialogue_is_in_one_split(self) -> PrepareReport:
-        kept = sum(source.rows_kept for source in self.sources)
-        written = sum(split.dialogues for split in self.splits.values())
-        if kept != written:
-            raise ValueError(f"{kept} dialogues kept, {written} in the splits")
-        return self
-
-    def markdown(self) -> str:
-        """The report as a person reads it."""
-        return "\n".join(_markdown(self)) + "\n"
-
-
-@dataclass
-class SourceTally:
-    """Counts of one source, while its rows go by."""
-
-    name: str
-    path: Path
-    read: int = 0
-    kept: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-    changes: Counter[str] = field(default_factory=Counter)
-
-    def drop(self, row: Dropped) -> None:
-        """Count a dropped row."""
-        self.dropped[row.reason] += 1
-        self.first.setdefault(row.reason, row.where)
-
-    def keep(self, row: Kept) -> None:
-        """Count a kept row and what was changed in it."""
-        self.kept += 1
-        self.changes.update(row.changes)
-
-    def report(self) -> SourceReport:
-        """The counts so far; they must add up."""
-        return SourceReport(
-            name=self.name,
-            path=self.path.as_posix(),
-            rows_read=self.read,
-            rows_kept=self.kept,
-            dropped=tuple(
-                DropReport(reason=reason, rows=count, first=self.first[reason])
-                for reason, count in self.dropped.most_common()
-            ),
-            changes=dict(sorted(self.changes.items())),
-        )
-
-
-@dataclass
-class SplitTally:
-    """Counts of one split, while dialogues are written to it."""
-
-    by_source: Counter[str] = field(default_factory=Counter)
-    turns: int = 0
-    with_system: int = 0
-    characters: array[int] = field(default_factory=lambda: array("Q"))
-    tokens: array[int] = field(default_factory=lambda: array("Q"))
-
-    def add(self, dialogue: Dialogue, tokens: int) -> None:
-        """Count a written dialogue of so many tokens."""
-        has_system = dialogue.messages[0].role == "system"
-        self.by_source[dialogue.source] += 1
-        self.turns += len(dialogue.messages) - has_system
-        self.with_system += has_system
-        self.characters.append(sum(len(message.content) for message in dialogue.messages))
-        self.tokens.append(tokens)
-
-    def report(self) -> SplitReport:
-        """The counts so far."""
-        return SplitReport(
-            dialogues=len(self.tokens),
-            by_source=dict(sorted(self.by_source.items())),
-            turns=self.turns,
-            with_system=self.with_system,
-            characters=Lengths.of(self.characters),
-            tokens=Lengths.of(self.tokens),
-        )
-
-
-def plot_lengths(folder: Path, tokens: Sequence[int]) -> None:
-    """Draw lengths.png and lengths.svg: how many dialogues have how many tokens."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    # No date and no random ids: the same dialogues draw the same bytes.
-    with mpl.rc_context({"svg.hashsalt": "medllm"}):
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        axes = figure.subplots()
-        width = max(tokens) // 50 + 1  # whole tokens: other widths count unequal numbers of them
-        axes.hist(tokens, bins=range(0, max(tokens) + width + 1, width), color="#2a6f97")
-        axes.set(xlabel="tokens of the rendered dialogue", ylabel="dialogues")
-        axes.set_xlim(left=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(folder / "lengths.png", dpi=150)
-        figure.savefig(folder / "lengths.svg", metadata={"Date": None})
-
-
-def _markdown(report: PrepareReport) -> Iterator[str]:
-    yield f"# Prepared dialogues\n\nSeed {report.seed}, prompt format {report.format}.\n"
-    yield "## Rows\n\n| source | file | read | kept | dropped |\n|---|---|---:|---:|---:|"
-    for source in report.sources:
-        dropped = source.rows_read - source.rows_kept
-        yield (
-            f"| {source.name} | {source.path} | {source.rows_read:,} | {source.rows_kept:,} "
-            f"| {dropped:,} |"
-        )
-    if any(source.dropped for source in report.sources):
-        yield "\n## Dropped rows\n\n| file | reason | rows | first at |\n|---|---|---:|---|"
-        for source in report.sources:
-            for drop in source.dropped:
-                yield f"| {source.path} | {drop.reason} | {drop.rows:,} | {drop.first} |"
-    if any(source.changes for source in report.sources):
-        yield "\n## Changes to kept dialogues\n\n| file | change | times |\n|---|---|---:|"
-        for source in report.sources:
-            for change, count in source.changes.items():
-                yield f"| {source.path} | {change} | {count:,} |"
-    yield "\n## Splits\n\n| split | dialogues | by source | turns | with system message |"
-    yield "|---|---:|---|---:|---:|"
-    for name in SPLITS:
-        split = report.splits[name]
-        by_source = ", ".join(f"{source} {n:,}" for source, n in split.by_source.items())
-        yield (
-            f"| {name} | {split.dialogues:,} | {by_source} | {split.turns:,} "
-            f"| {split.with_system:,} |"
-        )
-    yield "\n## Lengths of a dialogue\n\n| split | in | median | p90 | p99 | max |"
-    yield "|---|---|---:|---:|---:|---:|"
-    for name in SPLITS:
-        split = report.splits[name]
-        for unit, found in (("characters", split.characters), ("tokens", split.tokens)):
-            yield (
-                f"| {name} | {unit} | {found.median:,} | {found.p90:,} | {found.p99:,} "
-                f"| {found.max:,} |"
-            )
-    yield "\n![tokens of the rendered dialogue](lengths.svg)"
+    @property
+    def strictest(self) -> Publish:
+        """What a public push needs because of the strictest of the sources."""
+        order = get_args(Publish)
+        return max((source.terms.publish for source in self.sources), key=order.index)

@@ -7,7 +7,8 @@ import pytest
 
 from medllm.pipeline.config import PrepareConfig, SourceConfig
 from medllm.pipeline.data.schema import Dialogue, dialogue_id
-from medllm.pipeline.data.split import gets_system, normalised, split_of
+from medllm.pipeline.data.split import Split, copies, gets_system, normalised
+from medllm.pipeline.data.split import split_of as split_of_text
 from medllm.pipeline.prompts import Message
 
 
@@ -24,6 +25,10 @@ def config(seed: int = 0, validation: float = 0.2, test: float = 0.1) -> Prepare
 def dialogue(question: str, answer: str = "Yes.") -> Dialogue:
     turns = (Message(role="user", content=question), Message(role="assistant", content=answer))
     return Dialogue(id=dialogue_id("s", turns), source="s", messages=turns)
+
+
+def split_of(d: Dialogue, config: PrepareConfig) -> Split:
+    return split_of_text(normalised(d.question), config)
 
 
 MANY = [dialogue(f"Question {n}?") for n in range(10_000)]
@@ -63,3 +68,11 @@ def test_one_question_is_in_one_split_however_it_is_typed(seed: int) -> None:
 def test_normalised_keeps_letters_of_every_script_and_numbers() -> None:
     assert normalised("ﬁve µg, 38.5 °C — Ça va? 头痛") == "five μg 38 5 c ça va 头痛"
     assert normalised("5 mg") != normalised("50 mg")
+
+
+@pytest.mark.parametrize("weight", [0.25, 1, 2.5])
+def test_a_weight_is_the_number_of_copies_on_average(weight: float) -> None:
+    found = [copies(d.id, weight, 0) for d in MANY]
+    assert sum(found) / len(found) == pytest.approx(weight, abs=0.02)
+    assert max(found) - min(found) <= 1
+    assert found != [copies(d.id, weight, 1) for d in MANY] or weight == 1

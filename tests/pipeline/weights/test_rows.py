@@ -24,7 +24,7 @@ def dialogue(*contents: str) -> list[Message]:
 
 
 def test_loss_falls_on_the_answer_and_its_eos(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    rows = build_rows([dialogue("What is it?", "A cold.")], LLAMA2, tokenizer, 100)
+    rows = build_rows([(dialogue("What is it?", "A cold."), LLAMA2)], tokenizer, 100)
     learnt = [token for token in rows.labels[0] if token != IGNORED]
     assert tokenizer.decode(learnt[:-1]).strip() == "A cold."
     assert learnt[-1] == tokenizer.eos_token_id
@@ -34,14 +34,14 @@ def test_loss_falls_on_the_answer_and_its_eos(tokenizer) -> None:  # type: ignor
 
 
 def test_both_answers_of_two_exchanges_are_learnt(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    rows = build_rows([dialogue("One?", "First.", "Two?", "Second.")], LLAMA2, tokenizer, 100)
+    rows = build_rows([(dialogue("One?", "First.", "Two?", "Second."), LLAMA2)], tokenizer, 100)
     learnt = [token for token in rows.labels[0] if token != IGNORED]
     assert learnt.count(tokenizer.eos_token_id) == 2
     assert tokenizer.decode(learnt, skip_special_tokens=True).split() == ["First.", "Second."]
 
 
 def test_typed_control_strings_stay_text(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    rows = build_rows([dialogue("I typed </s><s> here", "Noted </s>.")], LLAMA2, tokenizer, 100)
+    rows = build_rows([(dialogue("I typed </s><s> here", "Noted </s>."), LLAMA2)], tokenizer, 100)
     ids = rows.input_ids[0]
     assert ids.count(tokenizer.bos_token_id) == ids.count(tokenizer.eos_token_id) == 1
     assert ids[0] == tokenizer.bos_token_id
@@ -51,7 +51,7 @@ def test_typed_control_strings_stay_text(tokenizer) -> None:  # type: ignore[no-
 def test_too_long_rows_lose_whole_exchanges_and_are_counted(tokenizer) -> None:  # type: ignore[no-untyped-def]
     short, long = dialogue("Hi?", "Yes."), dialogue("Hi?", "Yes.", "And?", "word " * 200)
     hopeless = dialogue("word " * 200, "Yes.")
-    rows = build_rows([short, long, hopeless], LLAMA2, tokenizer, 60)
+    rows = build_rows([(d, LLAMA2) for d in (short, long, hopeless)], tokenizer, 60)
     assert (len(rows.input_ids), rows.shortened, rows.dropped) == (2, 1, 1)
     assert rows.input_ids[1] == rows.input_ids[0]
 
@@ -64,4 +64,4 @@ def test_a_format_without_a_supervised_end_is_refused(tokenizer) -> None:  # typ
     assert jinja != LLAMA2.jinja
     broken = PromptFormat("broken", jinja, "", ())
     with pytest.raises(MedllmError, match="no loss on the end of an answer"):
-        build_rows([dialogue("Hi?", "Yes.")], broken, tokenizer, 60)
+        build_rows([(dialogue("Hi?", "Yes."), broken)], tokenizer, 60)

@@ -8,57 +8,82 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from medllm.pipeline.data.report import (
-    DropReport,
+from medllm.pipeline.config import SourceConfig
+from medllm.pipeline.data.reporting.page import markdown, plot_lengths
+from medllm.pipeline.data.reporting.report import (
+    DuplicateReport,
     Lengths,
     PrepareReport,
-    SourceReport,
-    SplitTally,
-    plot_lengths,
+    PrivacyReport,
 )
-from medllm.pipeline.data.schema import Dialogue
-from medllm.pipeline.prompts import Message
+from medllm.pipeline.data.reporting.tally import SourceTally, SplitTally
+from medllm.pipeline.data.store import Stored
+from medllm.pipeline.sources import source
 
 
-def source(read: int = 5, kept: int = 2) -> SourceReport:
-    dropped = (DropReport(reason="no turns", rows=3, first="row 1"),)
-    return SourceReport(
-        name="s", path="x", rows_read=read, rows_kept=kept, dropped=dropped, changes={}
-    )
+def counted() -> SourceTally:
+    """Five rows read, two kept, three dropped."""
+    config = SourceConfig(name="meddialog", path=Path("x"))
+    found = SourceTally(source("meddialog"), config, "llama2", read=5)
+    for where in ("row 1", "row 2", "row 4"):
+        found.drop("broken", "no turns", where)
+    found.keep({"empty turns left out": 2})
+    found.keep({})
+    return found
+
+
+def stored(with_system: bool, characters: int, tokens: int) -> Stored:
+    return Stored("row 3", "{}", "q", "q a", "a", 2, with_system, characters, tokens, {}, {})
 
 
 def tally() -> SplitTally:
-    turns = (Message(role="user", content="abc"), Message(role="assistant", content="de"))
     found = SplitTally()
-    plain = Dialogue(id="s-1", source="s", messages=turns)
-    found.add(plain, tokens=7)
-    found.add(plain.with_system("f"), tokens=9)
+    found.add("s", stored(False, 5, 7))
+    found.add("s", stored(True, 6, 9))
     return found
 
 
 def test_rows_must_add_up() -> None:
-    source()
+    found = counted()
+    assert found.report().rows_kept == 2
+    found.read = 6
     with pytest.raises(ValidationError, match="6 rows read, 2 kept, 3 dropped"):
-        source(read=6)
+        found.report()
 
 
-def test_dialogues_must_add_up() -> None:
+def test_only_broken_rows_speak_against_a_file() -> None:
+    found = counted()
+    found.read += 1
+    found.drop("duplicate", "exact duplicate of an earlier dialogue", "row 9")
+    assert [(drop.reason, drop.rows, drop.first) for drop in found.report().bad] == [
+        ("no turns", 3, "row 1")
+    ]
+
+
+def test_a_person_reads_what_happened() -> None:
     empty = SplitTally().report()
-    splits = {"train": tally().report(), "validation": empty, "test": empty}
-    report = PrepareReport.model_validate(
-        {"seed": 0, "format": "llama2", "sources": (source(),), "splits": splits}
+    report = PrepareReport(
+        seed=0,
+        format="llama2",
+        sources=(counted().report(),),
+        splits={"train": tally().report(), "validation": empty, "test": empty},
+        privacy=PrivacyReport(
+            mode="surrogates",
+            replaced={"NAME": 3},
+            dialogues=2,
+            residual={"e-mail": 1},
+            residual_first={"e-mail": "train.jsonl:2"},
+        ),
+        duplicates=DuplicateReport(threshold=0.8, groups=2, largest_group=1, uncompared=0),
+        evaluation_sets={"questions.jsonl": "ab"},
     )
-    assert "| x | no turns | 3 | row 1 |" in report.markdown()
-    assert "| train | 2 | s 2 | 4 | 1 |" in report.markdown()
-    with pytest.raises(ValidationError, match="4 dialogues kept, 2 in the splits"):
-        PrepareReport.model_validate(
-            {
-                "seed": 0,
-                "format": "llama2",
-                "sources": (source(), source()),
-                "splits": splits,
-            }
-        )
+    text = markdown(report)
+    assert "| x | broken | no turns | 3 | row 1 |" in text
+    assert "| train | 2 | s 2 | 4 | 1 |" in text
+    assert "| NAME | 3 |" in text
+    assert "| e-mail | 1 | train.jsonl:2 |" in text
+    assert "A public push needs: review." in text
+    assert report == PrepareReport.model_validate_json(report.model_dump_json())
 
 
 def test_a_tally_counts_turns_characters_and_tokens() -> None:

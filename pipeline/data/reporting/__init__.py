@@ -1,0 +1,1 @@
+"""What stage prepare did: counted while it runs, written for people and for programs."""

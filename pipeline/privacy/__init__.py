@@ -1,0 +1,1 @@
+"""De-identification of clinical dialogues on Microsoft Presidio, offline."""

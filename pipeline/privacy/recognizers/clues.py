@@ -1,0 +1,95 @@
+"""What one cheap pass over a text tells: which recognisers have anything to look for in it.
+
+A regular expression that scans a thousand characters takes 50 to 150 µs, so forty of them a text
+are too slow. Splitting the text into a set of words takes 15 µs; a recogniser first asks that set.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from medllm.pipeline.privacy.vocabulary.lexicon import CITY, COMMON, NAME, Lexicon
+
+# Everything in ASCII but letters and the apostrophe, and some typographic signs, part words.
+_LETTERS = {
+    code: " " for code in range(128) if not chr(code).isalpha() and chr(code) != "'"
+} | dict.fromkeys(map(ord, "“”„«»–—…•·‘´`"), " ")
+_LETTERS[ord("’")] = "'"
+_DIGITS = re.compile(r"\d+(?:[-/.:() ]{1,3}\d+)*")
+_MIXED = re.compile(r"(?<=[A-Za-z])\d|\d(?=[A-Z])")
+_CONTRACTIONS = frozenset(("s", "m", "ve", "ll", "re", "d", "t"))
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """Of one text: its words and what kinds of words and numbers it holds."""
+
+    words: frozenset[str]  # lower case
+    tokens: frozenset[str]  # as written
+    capitals: frozenset[str]  # of the tokens, those that begin with a capital; no contractions
+    has_name: bool  # a capitalised word is on the lists of names
+    has_city: bool  # a capitalised word is, or begins, a town on the list
+    has_unlisted: bool  # a capitalised word is neither a frequent word nor a name
+    numbers: tuple[str, ...]  # runs of digits with the signs inside them
+    longest: int  # digits in a row, at most
+    most: int  # digits in a run, at most
+    mixed: bool  # a digit stands next to a letter
+
+    @property
+    def uncommon(self) -> bool:
+        """Whether any capitalised word could be a name."""
+        return self.has_name or self.has_unlisted
+
+
+def read_clues(text: str, lexicon: Lexicon) -> Clues:
+    """One pass over ``text``."""
+    letters = text.translate(_LETTERS)
+    tokens = frozenset(letters.split())
+    words = frozenset(letters.lower().split())
+    capitals = set()
+    for token in tokens:
+        if token.islower():
+            continue
+        if "'" in token:
+            token, _, ending = token.partition("'")
+            if ending not in _CONTRACTIONS:
+                token = f"{token}'{ending}"
+            elif ending != "s":
+                continue
+        if len(token) > 1 and token[0].isupper():
+            capitals.add(token)
+    flags, towns = lexicon.flags, lexicon.towns
+    has_name = has_city = has_unlisted = False
+    for token in capitals:
+        lowered = token.casefold()
+        flag = flags.get(lowered, 0)
+        if flag & COMMON:
+            if lowered not in towns:
+                continue
+        elif flag & NAME:
+            has_name = True
+        if flag & CITY:
+            has_city = True
+        elif not has_city and lowered in towns:
+            has_city = any(rest[0] in words for rest in towns[lowered])
+        if not flag & COMMON:
+            has_unlisted = True
+    numbers = tuple(_DIGITS.findall(text))
+    longest = most = 0
+    for number in numbers:
+        digits = re.findall(r"\d+", number) if len(number) > 2 else (number,)
+        longest = max(longest, *map(len, digits))
+        most = max(most, sum(map(len, digits)))
+    return Clues(
+        words,
+        tokens,
+        frozenset(capitals),
+        has_name,
+        has_city,
+        has_unlisted,
+        numbers,
+        longest,
+        most,
+        bool(numbers) and _MIXED.search(text) is not None,
+    )

@@ -1,0 +1,271 @@
+"""Numbers that identify: by the words before them, by their check digits, or by their length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from medllm.pipeline.privacy.identifiers import PhiType
+from medllm.pipeline.privacy.recognizers.base import Found, SpanRecognizer
+from medllm.pipeline.privacy.recognizers.clues import Clues
+from medllm.pipeline.privacy.vocabulary import word_set
+
+_VALUE = re.compile(
+    r"(?<![\w.,/@-])[A-Za-z0-9]+(?:[-/.]?[A-Za-z0-9]+)*(?:[ ](?=[\dA-Z]*\d)[\dA-Z]{2,6}\b){0,4}"
+)
+_UNIT = re.compile(
+    r"[ ]?(?:mg|mcg|ml|iu|units?|cells|mm|cm|%|/|years?|days?|weeks?|months?|hours?|kcal|"
+    r"cal|calories|times|copies|steps|rpm|bpm|dollars|rs|usd)\b|[ ]?%",
+    re.I,
+)
+_GAP = (
+    r"(?:[ ]*(?:['’]s|\(?(?:mrn|dea|npi|mbi|vin|id|s/n)\)?|numbers?|num|nos?\b\.?|nbr|"
+    r"ids?|codes?|is|was|of|the|ending|in|with|reads|card|plate|#|:|=|\.|-|,))*[ ]*$"
+)
+
+
+def _label(words: str, needs_number: str = "") -> str:
+    """A label that stands alone, and one that counts only before "number", "no", "id", "#", ":"."""
+    marked = (
+        rf"|(?:{needs_number})(?=[ ]*(?:card[ ]*)?(?:numbers?|num\b|no\b|nbr|id\b|code|#|:))"
+        if needs_number
+        else ""
+    )
+    return rf"(?<![a-z])(?:{words}{marked})(?![a-z])"
+
+
+_LABELS = tuple(
+    (type_, re.compile(pattern + _GAP, re.IGNORECASE))
+    for type_, pattern in (
+        (
+            PhiType.SSN,
+            _label(
+                r"ssn|social security|social insurance|ss#|last four of (?:my|"
+                r"his|her) social"
+            ),
+        ),
+        (PhiType.FAX, _label(r"fax|facsimile")),
+        (
+            PhiType.VEHICLE,
+            _label(
+                r"vin|licen[sc]e plate|number plate|plate|registration "
+                r"plate|vehicle(?: identification)?|tag",
+                "car|vehicle registration|registration",
+            ),
+        ),
+        (
+            PhiType.MRN,
+            _label(
+                r"mrn|m\.r\.n\.?|mr#|medical record|med rec|medical rec|uhid|"
+                r"hospital number|hospital id|patient id|patient number|chart|accession|nhs",
+                "patient|hospital|record|case|file|registration|reg|ip|op|opd|ipd|admission|"
+                "encounter|visit|unit|specimen|health record|clinic",
+            ),
+        ),
+        (
+            PhiType.HEALTH_PLAN,
+            _label(
+                r"mbi|hicn|member id|policy|subscriber|beneficiary|"
+                r"medicare|medicaid|health plan|insurance",
+                "member|group|plan|claim|membership|payer|rx",
+            ),
+        ),
+        (
+            PhiType.ACCOUNT,
+            _label(
+                r"account|acct|a/c|routing|iban|credit card|debit card|"
+                r"invoice",
+                "bank|card|billing|visa|mastercard|amex",
+            ),
+        ),
+        (
+            PhiType.LICENSE,
+            _label(
+                r"licen[sc]e|dea|npi|certificate|passport|lic",
+                "certification|cert|driver['’]?s?|permit|board",
+            ),
+        ),
+        (
+            PhiType.DEVICE,
+            _label(
+                r"serial|s/n|sn|udi|imei|device id(?:entifier)?",
+                "device|implant|pacemaker|pump|stent|lot|icd|monitor|machine",
+            ),
+        ),
+        (
+            PhiType.PHONE,
+            _label(
+                r"phone|telephone|tel|mobile|cell|whatsapp|call|contact|text|"
+                r"reach(?: me)?(?: at)?(?: on)?|dial|ph|mob|pager",
+                "my|his|her|home|work",
+            ),
+        ),
+        (
+            PhiType.ID,
+            _label(
+                r"aadhaar|aadhar|national id|badge|confirmation",
+                "employee|student|ticket|reference|ref|order|tracking|study|subject|id|"
+                "identification|tax|pan|voter",
+            ),
+        ),
+    )
+)
+_LABEL_WORDS = word_set(
+    """
+    ssn social ss fax facsimile vin plate plates vehicle tag car registration mrn m r record rec
+    uhid hospital patient chart accession nhs case file reg ip op opd ipd admission encounter visit
+    unit specimen clinic mbi hicn member policy subscriber beneficiary medicare medicaid health
+    insurance group plan claim membership payer rx account acct routing iban card invoice bank
+    billing visa mastercard amex license licence dea npi certificate passport lic certification
+    cert driver driver's drivers permit board serial sn s udi imei device implant pacemaker pump
+    stent lot icd monitor machine phone telephone tel mobile cell whatsapp call contact text reach
+    dial ph mob pager number aadhaar aadhar national badge confirmation employee student ticket
+    reference ref order tracking study subject id identification tax pan voter a
+    """
+) - {"a", "m", "r", "s"}
+_PHONE = re.compile(
+    r"(?<![\w.$])(?:"
+    r"\+\d{1,3}[-. ]?(?:\(?\d{1,5}\)?[-. ]?){1,4}\d{2,5}"
+    r"|(?:1[-. ])?\(?[2-9]\d\d\)?[-. ]{0,2}\d{3}[-. ]\d{4}"
+    r"|(?:1[-. ])?\(\d{2,5}\)[ ]?\d{3,5}[- ]?\d{3,5}"
+    r"|0\d{2,4}[- ]\d{3,4}[- ]?\d{3,4}"
+    r"|[6-9]\d{4}[- ]\d{5}"
+    r"|555[-. ]\d{4}"
+    r"|[2-9]\d{9}|0\d{10}|00\d{9,12}"
+    r")(?:,?[ ]?(?:x|ext\.?|extension)[ ]?\d{1,6})?(?![\w]|[-.]\d)",
+    re.IGNORECASE,
+)
+_SEVEN = re.compile(
+    r"\b(?:phone|call|tel|mobile|cell|contact|text|reach|dial|number|ph|"
+    r"fax)\b[^\d\n]{0,30}(?P<number>[2-9]\d\d[-. ]\d{4})(?![\w-])",
+    re.IGNORECASE,
+)
+_FAX_NEAR = re.compile(r"\bfax\b[^\d\n]{0,20}$", re.IGNORECASE)
+_SSN = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
+_LONG = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,3}-?)?\d{6,20}(?![\w%/]|[.,]\d)")
+_NO_ID = re.compile(r"(?:NCT|PMC|PMID|DOI|RS|NM|NP|ICD|CPT|ISBN)", re.IGNORECASE)
+_VIN = re.compile(r"\b(?=[A-Z0-9]*\d)(?=(?:\d*[A-Z]){3})[A-HJ-NPR-Z0-9]{17}\b")
+_PLATE = re.compile(
+    r"(?<![a-z])(?:licen[sc]e plate|number plate|plates?|registration plate)(?: (?:number|"
+    r"no\.?|is|reads|#))*[ :#]*(?P<plate>[A-Z0-9]{1,4}[- ]?[A-Z0-9]{1,4}(?:[- ][A-Z0-9]{1,4})?)\b",
+    re.IGNORECASE,
+)
+_HANDLE = re.compile(r"(?<![\w@.%+-])@(?P<handle>[A-Za-z_][\w.]{1,29}\w)")
+_USER = re.compile(
+    r"\b(?:user[ ]?name|user[ ]?id|login(?: name)?|handle|screen[ ]?name|"
+    r"gamertag)[ ]*(?:[ ]*(?:is|:|=|as)[ ]*)+[\"'“]?@?(?P<user>[A-Za-z][\w.\-]{2,29}\w)"
+    r"|\b(?:instagram|insta|twitter|facebook|fb|skype|snapchat|telegram|wechat|reddit|"
+    r"tiktok|discord)(?: (?:id|name|handle|account|user|username))?[ ]*(?:is|:|=|@|"
+    r"as)+[ ]*@?(?P<social>[A-Za-z][\w.\-]*[\d_.][\w.\-]*\w)"
+    r"|\bu/(?P<reddit>[\w-]{3,20})\b",
+    re.IGNORECASE,
+)
+_USER_WORDS = word_set(
+    """
+    username user userid login handle screen screenname gamertag instagram insta twitter facebook
+    fb skype snapchat telegram wechat reddit tiktok discord u
+    """
+)
+_NO_USER = word_set("the and that this with your for not password is was have changed been name")
+
+
+class NumberRecognizer(SpanRecognizer):
+    """Values that hold a digit and the label before them; shapes that need none."""
+
+    TYPES = (
+        PhiType.SSN,
+        PhiType.FAX,
+        PhiType.VEHICLE,
+        PhiType.MRN,
+        PhiType.HEALTH_PLAN,
+        PhiType.ACCOUNT,
+        PhiType.LICENSE,
+        PhiType.DEVICE,
+        PhiType.PHONE,
+        PhiType.ID,
+    )
+    SCORE = 0.9
+
+    def spans(self, text: str, clues: Clues) -> Iterator[Found]:
+        """Numbers in ``text``; nothing is looked at unless some value is long enough."""
+        labelled = not _LABEL_WORDS.isdisjoint(clues.words)
+        if labelled and (clues.most > 2 or clues.mixed):
+            for match in _VALUE.finditer(text):
+                yield from self._labelled(text, match)
+            for match in _PLATE.finditer(text):
+                if any(char.isdigit() for char in match["plate"]):
+                    yield *match.span("plate"), PhiType.VEHICLE
+        if clues.most < 6 and not clues.mixed:
+            return
+        if clues.most > 6:
+            yield from self._phones(text)
+            for match in _SSN.finditer(text):
+                yield match.start(), match.end(), PhiType.SSN
+        if clues.longest > 5:
+            yield from self._long(text)
+        if clues.mixed:
+            for match in _VIN.finditer(text):
+                yield match.start(), match.end(), PhiType.VEHICLE
+
+    @staticmethod
+    def _phones(text: str) -> Iterator[Found]:
+        for match in _PHONE.finditer(text):
+            fax = _FAX_NEAR.search(text, max(0, match.start() - 30), match.start())
+            yield match.start(), match.end(), PhiType.FAX if fax else PhiType.PHONE
+        for match in _SEVEN.finditer(text):
+            type_ = PhiType.FAX if "fax" in match[0].lower() else PhiType.PHONE
+            yield *match.span("number"), type_
+
+    @staticmethod
+    def _long(text: str) -> Iterator[Found]:
+        """Eight digits and more in a row, or letters and six, that count nothing."""
+        for match in _LONG.finditer(text):
+            value = match[0]
+            long = value[0].isalpha() or len(value) > 7
+            counts = value.endswith("000") or _UNIT.match(text, match.end())
+            if long and not counts and not _NO_ID.match(value):
+                yield match.start(), match.end(), PhiType.ID
+
+    def _labelled(self, text: str, match: re.Match[str]) -> Iterator[Found]:
+        value = match[0]
+        digits = sum(char.isdigit() for char in value)
+        if digits < 3:
+            return
+        start, end = match.span()
+        if _UNIT.match(text, end):
+            return
+        for type_, label in _LABELS:
+            if not label.search(text, max(0, start - 50), start):
+                continue
+            if digits == 3 and (len(value) < 5 or type_ in (PhiType.PHONE, PhiType.ID)):
+                continue
+            if type_ in (PhiType.PHONE, PhiType.FAX) and not 7 <= digits <= 15:
+                continue
+            if (
+                type_ is not PhiType.MRN
+                and digits == 4
+                and len(value) == 4
+                and value[:2] in ("19", "20")
+            ):
+                continue  # a year
+            yield start, end, type_
+            return
+
+
+class UsernameRecognizer(SpanRecognizer):
+    """Handles behind "@" and names of accounts behind a word that says so."""
+
+    TYPES = (PhiType.USERNAME,)
+
+    def spans(self, text: str, clues: Clues) -> Iterator[Found]:
+        """User names in ``text``."""
+        if "@" in text:
+            for match in _HANDLE.finditer(text):
+                yield match.start(), match.end(), PhiType.USERNAME
+        if _USER_WORDS.isdisjoint(clues.words):
+            return
+        for match in _USER.finditer(text):
+            group = match.lastgroup
+            assert group
+            if match[group].casefold() not in _NO_USER:
+                yield *match.span(group), PhiType.USERNAME

@@ -1,0 +1,258 @@
+"""Towns and counties, hospitals and clinics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from medllm.pipeline.privacy.identifiers import PhiType
+from medllm.pipeline.privacy.recognizers.base import CAPITAL, Found, SpanRecognizer
+from medllm.pipeline.privacy.recognizers.clues import Clues
+from medllm.pipeline.privacy.vocabulary import word_set
+from medllm.pipeline.privacy.vocabulary.eponyms import HEADS
+from medllm.pipeline.privacy.vocabulary.lexicon import (
+    CITY,
+    COMMON,
+    EPONYM,
+    MAYBE_EPONYM,
+    METRO,
+    NAME,
+    REGION,
+    USUAL,
+    WORD,
+    lexicon,
+)
+
+CAP_WORD = rf"(?:(?:St|Ste|Mt|Ft|Dr|N|S|E|W)\.|[{CAPITAL}](?:[\w'’]|-(?=\w))*)"
+_TOKEN = re.compile(rf"(?<![\w@/'’])[{CAPITAL}](?:[^\W\d_]|['’\-](?=[^\W\d_]))*")
+_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_FOLLOWING = re.compile(r"\.?[ \-]([^\W\d_]+(?:['’.\-][^\W\d_]+)*)")
+_IN = re.compile(r"\b(?:in|from|near|outside|around|downtown)[ ]$", re.IGNORECASE)
+_PLACE_ENDS = re.compile(
+    r"\s*(?:[,.;!?)]|$|and\b|with\b|for\b|last\b|on\b|since\b|when\b|where\b|\d|this\b|but\b|to\b)"
+)
+_CAPITALS = re.compile(r"[A-Z]{2}")  # an abbreviation: TIAs, IL-2
+_LIVES = re.compile(
+    r"\b(?:(?:liv(?:e|es|ed|ing)|resid(?:e|es|ed|ing)|resident|born|raised|grew up|mov(?:e|ed|ing)|"
+    r"stay(?:s|ed|ing)?|based|settled|located|relocat(?:e|ed|ing)|flew|drove|hail(?:s|ing)?|"
+    r"travel(?:l?ed|l?ing|s)?|originally|back|c[ao]me|comes|here|arriv(?:e|es|ed)|"
+    r"return(?:s|ed|ing)?|trip)[ ]"
+    r"(?:in|from|to|near|outside|around|at|of)|visit(?:ed|ing)|(?:am|is|are|was|were|['’]m) from|"
+    r"(?:city|town|village|suburb|outskirts)[ ]of)[ ](?:the (?:city|town|village) of )?"
+    rf"(?P<place>{CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}})"
+    rf"(?:,?[ ](?:to|from|and)[ ](?P<second>{CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}))?"
+)
+_LIVING = word_set(
+    """
+    live lives lived living reside resides resided residing resident born raised grew move moved
+    moving stay stays stayed staying based settled originally hail hails located relocate relocated
+    visit visited visiting flew drove travel travelled traveled traveling travelling travels back
+    here am is are was were i'm come came comes arrive arrives arrived return returns returned
+    returning trip city town village suburb outskirts just
+    """
+)
+_COUNTIES = word_set("county township parish borough village")
+_CARING = word_set(
+    """
+    hospital hospitals clinic clinics medical infirmary hospice nursing health healthcare
+    sanatorium dispensary polyclinic care surgery surgical cancer rehabilitation pharmacy
+    laboratory laboratories diagnostics practice pediatrics orthopedics orthopaedics dental
+    institute
+    """
+)
+_CARING_CAPITAL = frozenset(word.capitalize() for word in _CARING)
+_COUNTY = re.compile(
+    rf"(?<!\w){CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}[ ](?:County|Township|Parish|Borough|Village)\b"
+)
+_CITY_STATE = re.compile(
+    rf"(?<!\w)(?P<city>{CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}),[ ]?(?P<state>[A-Z]{{2}}|"
+    rf"{CAP_WORD}(?:[ ]{CAP_WORD})?)\b"
+)
+_CARE = (
+    r"(?:Hospitals?|Clinics?|Medical (?:Cent(?:er|re)|College|Group|Associates|School)|"
+    r"Infirmary|Hospice|"
+    r"Nursing Home|Health(?:care)? (?:Cent(?:er|re)|System|Services|Clinic)|Healthcare|Sanatorium|"
+    r"Dispensary|Polyclinic|Care (?:Cent(?:er|re)|Home)|Surgery Cent(?:er|re)|Surgical "
+    r"Cent(?:er|re)|Cancer Cent(?:er|re)|"
+    r"Rehabilitation Cent(?:er|re)|Nursing Cent(?:er|re)|Pharmacy|Laborator(?:y|ies)|"
+    r"Diagnostics|Family Practice|"
+    r"Urgent Care|Medical Practice|Pediatrics|Orthop(?:a)?edics|Dental Care|Eye Institute|"
+    r"Heart Institute|Cancer Institute)"
+)
+_HOSPITAL = re.compile(
+    rf"(?<!\w)(?P<name>{CAP_WORD}(?:[ ](?:{CAP_WORD}|of|the|and|for|&|de|la)){{0,5}}?)[ ]{_CARE}\b"
+    rf"(?:[ ](?:of|at|in)[ ](?!The\b){CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}})?"
+)
+_HOSPITAL_SMALL = re.compile(
+    r"hospitals?\b|clinic\b|medical (?:cent(?:er|re)|college)\b|nursing home\b"
+)
+_SMALL_BEFORE = re.compile(
+    r"\b(?P<name>[a-z]+(?:['’]s)?)[ ](?:(?:general|memorial|community|university|"
+    r"children['’]?s)[ ])?$"
+)
+_GENERIC = word_set(
+    """
+    the a an my our your his her their this that local general city county district state
+    government govt private public children childrens children's women women's womens men's
+    university community regional national memorial eye dental heart cancer mental health medical
+    emergency outpatient pain sleep fertility central main big good nearest nearby another any some
+    other at in to from of and for with visit free walk-in specialty speciality teaching acute
+    long-term psychiatric super multi multispeciality family primary urgent advanced home nursing
+    sexual std gum wound surgical maternity skin ortho orthopedic orthopaedic diabetes diabetic ent
+    ivf chest weight rehab rehabilitation breast veterans veteran's specialist tertiary care base
+    reputed reputable when if after before then once since please go see call get find contact is
+    was no i he she we they it dear doctor hi hello diagnostic pathology blood imaging radiology
+    and/or online
+    """
+)
+_CHAINS = word_set("apollo fortis mayo cleveland aiims kaiser medanta manipal max")
+_AMBIGUOUS_CODES = frozenset(("MD", "DO", "PA", "MA", "OR", "IN", "ME", "HI", "OK", "ID", "OH"))
+
+
+class PlaceRecognizer(SpanRecognizer):
+    """Towns by the lexicon and by what stands around them; houses of care by their kind's word."""
+
+    TYPES = (PhiType.CITY, PhiType.HOSPITAL)
+    SCORE = 0.8
+
+    def __init__(self) -> None:
+        """Reads the lists when nobody has."""
+        super().__init__()
+        lists = lexicon()
+        self._flags = lists.flags
+        self._towns = lists.towns
+        self._states = lists.states
+        self._codes = lists.state_codes
+        self._state_words = lists.state_codes | {
+            state.split()[0].capitalize() for state in lists.states
+        }
+
+    def spans(self, text: str, clues: Clues) -> Iterator[Found]:
+        """Places in ``text``."""
+        if clues.has_city:
+            yield from self._listed(text)
+        if clues.uncommon or clues.has_city:
+            if not _LIVING.isdisjoint(clues.words):
+                for match in _LIVES.finditer(text):
+                    yield from self._town(match, "place")
+                    if match["second"]:
+                        yield from self._town(match, "second")
+            if not _COUNTIES.isdisjoint(clues.words):
+                for match in _COUNTY.finditer(text):
+                    yield match.start(), match.end(), PhiType.CITY
+            if "," in text and not self._state_words.isdisjoint(clues.capitals):
+                for match in _CITY_STATE.finditer(text):
+                    yield from self._before_state(match)
+        if not _CARING.isdisjoint(clues.words):
+            yield from self._hospitals(text, clues)
+
+    def _listed(self, text: str) -> Iterator[Found]:
+        """Towns of the lists; one that is also a word needs "in", "from" and the like before it."""
+        for match in _TOKEN.finditer(text):
+            word = match[0].casefold()
+            for rest in self._towns.get(word, ()):
+                end = self._rest(text, match.end(), rest)
+                if end and not self._head_follows(text, end):
+                    yield match.start(), end, PhiType.CITY
+                    break
+            flags = self._flags.get(word, 0)
+            if not flags & CITY or flags & REGION:
+                continue
+            if match[0].isupper() and len(word) < 5 and not text.isupper():
+                continue
+            if flags & (WORD | EPONYM | COMMON) or (flags & NAME and not flags & METRO):
+                if flags & (EPONYM | COMMON):
+                    continue
+                if not _IN.search(text, max(0, match.start() - 9), match.start()):
+                    continue
+                if flags & WORD and not _PLACE_ENDS.match(text, match.end()):
+                    continue
+            elif flags & USUAL and not _IN.search(text, max(0, match.start() - 9), match.start()):
+                continue
+            if flags & MAYBE_EPONYM and self._head_follows(text, match.end()):
+                continue
+            yield match.start(), match.end(), PhiType.CITY
+
+    @staticmethod
+    def _rest(text: str, end: int, rest: tuple[str, ...]) -> int:
+        for word in rest:
+            following = _FOLLOWING.match(text, end)
+            if not following or following[1].casefold() != word:
+                return 0
+            if (
+                word not in ("of", "the", "on", "upon", "de", "la", "del")
+                and following[1].islower()
+            ):
+                return 0
+            end = following.end()
+        return end
+
+    @staticmethod
+    def _head_follows(text: str, end: int) -> bool:
+        return any(word.casefold() in HEADS for word in _WORD.findall(text[end : end + 40])[:3])
+
+    def _known_words(self, place: str) -> bool:
+        """Whether any word could be a proper name: neither frequent nor a state or country."""
+        if place.casefold() in self._states:
+            return False
+        words = [word.casefold() for word in _WORD.findall(place)]
+        flags = [self._flags.get(word, 0) for word in words]
+        if any(word in _GENERIC or word in HEADS for word in words):
+            return False
+        return not all(flag & (COMMON | REGION | EPONYM) for flag in flags)
+
+    def _town(self, match: re.Match[str], group: str) -> Iterator[Found]:
+        start, place = match.start(group), match[group].rstrip(".,-")
+        words = place.split()
+        while words and self._flags.get(words[-1].casefold(), 0) & COMMON:
+            words.pop()
+        place = " ".join(words)
+        if not words or _CAPITALS.search(place):
+            return
+        first = self._flags.get(words[0].casefold(), 0)
+        if first & COMMON or not self._known_words(place) or (first & WORD and not first & CITY):
+            return
+        if len(words) == 1 and first & REGION:
+            return
+        yield start, start + len(place), PhiType.CITY
+
+    def _before_state(self, match: re.Match[str]) -> Iterator[Found]:
+        state = match["state"]
+        if state not in self._codes and state.casefold() not in self._states:
+            return
+        words = match["city"].split()
+        if state in _AMBIGUOUS_CODES and not (
+            self._flags.get(words[-1].casefold(), 0) & CITY or words[0].casefold() in self._towns
+        ):
+            return
+        start = match.start("city")
+        while words and self._flags.get(words[0].casefold(), 0) & COMMON:
+            start += len(words[0]) + 1
+            words.pop(0)
+        if words and self._known_words(" ".join(words)):
+            yield start, match.end("city"), PhiType.CITY
+
+    def _hospitals(self, text: str, clues: Clues) -> Iterator[Found]:
+        capital = clues.uncommon and not _CARING_CAPITAL.isdisjoint(clues.capitals)
+        for match in _HOSPITAL.finditer(text) if capital else ():
+            words = match["name"].split()
+            start = match.start()
+            for word in words:
+                if word.casefold().rstrip(".") not in _GENERIC:
+                    break
+                start += len(word) + 1
+            rest = match["name"][start - match.start() :].split()
+            proper = [
+                w for w in rest if w[0].isupper() and w.casefold().rstrip(".,") not in _GENERIC
+            ]
+            if proper and not all(self._flags.get(w.casefold(), 0) & COMMON for w in proper):
+                yield start, match.end(), PhiType.HOSPITAL
+        for match in _HOSPITAL_SMALL.finditer(text):
+            before = _SMALL_BEFORE.search(text, max(0, match.start() - 40), match.start())
+            if not before:
+                continue
+            name = before["name"].removesuffix("'s").removesuffix("’s")
+            flags = self._flags.get(name, 0)
+            listed = flags & (NAME | CITY) and not flags & (WORD | COMMON | EPONYM | REGION)
+            if listed or name in _CHAINS:
+                yield before.start("name"), match.end(), PhiType.HOSPITAL
