@@ -68,7 +68,7 @@ $(RUN)/%/manifest.json: $(RUN)/config/%.json
 $(call manifest,prepare): $(call manifest,base)
 $(call manifest,train): $(call manifest,base) $(call manifest,prepare)
 $(call manifest,merge): $(call manifest,base) $(call manifest,train)
-$(call manifest,convert): $(call manifest,base) $(call manifest,merge)
+$(call manifest,convert): $(call manifest,base) $(call manifest,train)
 $(call manifest,quantize): $(call manifest,convert)
 $(call manifest,modelfile): $(call manifest,base) $(call manifest,quantize)
 $(call manifest,create): $(call manifest,convert) $(call manifest,quantize) $(call manifest,modelfile)

@@ -1,29 +1,31 @@
-"""A Llama checkpoint, with or without a LoRA adapter, merged tensor by tensor as it is read.
+"""A checkpoint, with or without an adapter, merged as it is read: block of rows by block of rows.
 
-A merged weight is W + scale · B A (see ``adapter``), computed in float32 and rounded once, to the
-dtype that the base stores: PEFT's merge in float32, rounded at the end, bit for bit. PEFT's merge
-of a 16-bit base is the same only while the adapter is held in float32 and ``safe_merge`` is off;
-otherwise the update is rounded to 16 bits, and then the sum is rounded again.
+A merged weight (see ``adapter``) is computed in float32 and rounded once, to the dtype that the
+base stores: PEFT's merge in float32, rounded at the end, bit for bit. PEFT's merge of a 16-bit base
+is the same only while the adapter is held in float32 and ``safe_merge`` is off; otherwise the
+update is rounded to 16 bits, and then the sum is rounded again.
 
-Memory: one tensor at a time. At the peak two float32 copies of a matrix, the weight and its update,
-stand beside the 16-bit weight; for Llama-2-70B's largest, 28672 × 8192, that is 2.3 GB.
+Memory: a block of about half a million weights, and the two small matrices of its update. Two sinks
+drink from here: stage ``merge`` (safetensors) and the conversion to GGUF.
 """
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medllm.convert.adapter import Adapter
+from medllm.convert.adapter import EMBEDDING, HEAD, Adapter
 from medllm.convert.safetensors_io import SafetensorsFile, TensorInfo
 from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.weights.weight_files import open_weights, read_object
 
 if TYPE_CHECKING:
     import torch
 
-INDEX = "model.safetensors.index.json"
+_BLOCK = 1 << 19  # weights: as float32 they stay in the processor's cache
 _AGAIN = "Fetch or write the checkpoint again."
 
 
@@ -37,113 +39,116 @@ class MergedCheckpoint:
         for an adapter that does not fit it.
         """
         self.folder = base
-        self._files: dict[str, SafetensorsFile] = {}  # tensor -> its shard
-        for shard in self._shards():
-            file = SafetensorsFile(base / shard)
-            twice = self._files.keys() & file.tensors.keys()
-            if twice:
-                raise MedllmError(f"{base} holds {min(twice)} in two shards.", _AGAIN)
-            self._files |= dict.fromkeys(file.tensors, file)
-        self._check_index()
+        self._files = dict(open_weights(base))  # tensor -> its shard
         self.tensors: dict[str, TensorInfo] = {
             name: file.tensors[name] for name, file in self._files.items()
         }
-        self.adapter = Adapter(adapter, self.tensors) if adapter else None
-        if self.adapter:
-            self.adapter.check_copies(lambda name: self._files[name].tensor(name))
+        self.adapter: Adapter | None = None
+        self._untied = False
+        if adapter is not None:
+            tied = self._is_tied()
+            known = self.tensors | ({HEAD: self.tensors[EMBEDDING]} if tied else {})
+            self.adapter = Adapter(adapter, known)
+            if tied:
+                self._untie(self.adapter)
+            self.adapter.check_copies(self._stored)
 
     @cached_property
     def nbytes(self) -> int:
-        """Bytes of all tensors, which a merge does not change."""
+        """Bytes of all tensors; a merge changes them only where it unties the embedding."""
         return sum(info.nbytes for info in self.tensors.values())
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The model's config.json. Raises MedllmError when there is none or it is no object."""
-        return _read_object(self.folder / "config.json")
+        """The config.json of the merged model.
+
+        It differs from the base's where the adapter changed a tied embedding or head by itself.
+        Raises MedllmError when there is none or it is no object.
+        """
+        config = read_object(self.folder / "config.json")
+        return config | {"tie_word_embeddings": False} if self._untied else config
 
     def tensor(self, name: str) -> torch.Tensor:
-        """One tensor, merged, in the dtype of the base.
-
-        Raises MedllmError when it holds NaN or Inf, in the base or after the merge.
-        """
+        """One tensor, merged, in the dtype of the base. Raises MedllmError as ``blocks`` does."""
         import torch
 
-        weight = self._files[name].tensor(name)
-        if not weight.isfinite().all():
-            raise MedllmError(f"{self._files[name].path}: {name} holds NaN or Inf.", _AGAIN)
+        info = self.tensors[name]
+        tensor = torch.empty(info.shape, dtype=info.torch_dtype)
+        if not info.shape:
+            return tensor.copy_(self._stored(name))
+        for start, stop in self.blocks(name):
+            tensor[start:stop] = self.rows(name, start, stop)
+        return tensor
+
+    def blocks(self, name: str) -> Iterator[tuple[int, int]]:
+        """First row and end of each block in which a tensor is best read."""
+        shape = self.tensors[name].shape
+        count = shape[0] if shape else 1
+        step = max(1, _BLOCK // max(1, math.prod(shape[1:])))
+        for start in range(0, count, step):
+            yield start, min(start + step, count)
+
+    def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
+        """Rows ``start`` to ``stop`` (exclusive) of a tensor, merged, in the dtype of the base.
+
+        Raises MedllmError when they hold NaN or Inf, in the base or after the merge.
+        """
         if self.adapter is None or name not in self.adapter.targets:
-            return weight
-        update = self.adapter.update(name)
-        merged = torch.add(update, weight, out=update).to(weight.dtype)
-        if not merged.isfinite().all():
+            rows = self._stored_rows(name, start, stop)
+            if not is_finite(rows):
+                raise MedllmError(f"{self._place(name)[0].path}: {name} holds NaN or Inf.", _AGAIN)
+            return rows
+        info = self.tensors[name]
+        exact = self.adapter.rows(name, start, stop, lambda i, j: self._stored_rows(name, i, j))
+        merged = exact.to(info.torch_dtype)
+        if not is_finite(merged):
+            if not is_finite(self._stored_rows(name, start, stop)):
+                raise MedllmError(f"{self._place(name)[0].path}: {name} holds NaN or Inf.", _AGAIN)
             raise MedllmError(
-                f"{name} with its update is too large for {self.tensors[name].dtype}.",
+                f"{name} with its update is too large for {info.dtype}.",
                 "Train with a lower learning rate, or on a base stored in bfloat16.",
             )
         return merged
 
-    def _index(self) -> dict[str, Any] | None:
-        path = self.folder / INDEX
-        if not path.is_file():
-            return None
-        weight_map = _read_object(path).get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise MedllmError(f"{path} has no weight_map.", _AGAIN)
-        for shard in weight_map.values():
-            if not isinstance(shard, str) or Path(shard).name != shard:
-                raise MedllmError(f"{path} names a shard {shard!r} outside its folder.", _AGAIN)
-        return weight_map
+    def _stored(self, name: str) -> torch.Tensor:
+        """One tensor as the base has it."""
+        file, place = self._place(name)
+        return file.tensor(place)
 
-    def _shards(self) -> list[str]:
-        """Names of the weight files, by the index when there is one."""
-        index = self._index()
-        if index is not None:
-            found = sorted(set(index.values()))
-        else:
-            found = sorted(p.name for p in self.folder.glob("model*.safetensors"))
-        if not found:
-            pickled = next(self.folder.glob("pytorch_model*.bin"), None)
-            if pickled:
-                raise MedllmError(
-                    f"{pickled} is a pickle, which can run code when it is read.",
-                    "Give a checkpoint saved as safetensors.",
-                )
-            raise MedllmError(
-                f"{self.folder} holds no model*.safetensors.",
-                "Give the folder of a Hugging Face checkpoint.",
-            )
-        missing = [name for name in found if not (self.folder / name).is_file()]
-        if missing:
-            raise MedllmError(
-                f"{self.folder / INDEX} names {missing[0]}, which is missing "
-                f"({len(missing)} of {len(found)} shards).",
-                _AGAIN,
-            )
-        return found
+    def _stored_rows(self, name: str, start: int, stop: int) -> torch.Tensor:
+        file, place = self._place(name)
+        return file.rows(place, start, stop)
 
-    def _check_index(self) -> None:
-        """The index and the shards name the same tensors, each where it is."""
-        index = self._index()
-        if index is None:
+    def _place(self, name: str) -> tuple[SafetensorsFile, str]:
+        """Where a tensor is stored; the head of a tied base is its embedding."""
+        place = name if name in self._files else EMBEDDING
+        return self._files[place], place
+
+    def _is_tied(self) -> bool:
+        """Whether the head is the embedding."""
+        if HEAD in self.tensors or EMBEDDING not in self.tensors:
+            return False
+        path = self.folder / "config.json"
+        return path.is_file() and read_object(path).get("tie_word_embeddings") is True
+
+    def _untie(self, adapter: Adapter) -> None:
+        """Give the head a tensor of its own where the adapter parted it from the embedding.
+
+        PEFT trains on one of the two and leaves the other as it was, yet its merge writes into the
+        memory that they share; the model that was trained has two matrices.
+        """
+        if not {EMBEDDING, HEAD} & adapter.targets:
             return
-        held = {name: file.path.name for name, file in self._files.items()}
-        wrong = sorted(name for name, _ in index.items() ^ held.items())
-        if wrong:
-            raise MedllmError(
-                f"{self.folder / INDEX} puts {wrong[0]} in {index.get(wrong[0], 'no shard')}, "
-                f"but it is in {held.get(wrong[0], 'none')}.",
-                _AGAIN,
-            )
+        if adapter.keeps_tying:
+            adapter.without(HEAD)
+        else:
+            self._untied = True
+            self.tensors[HEAD] = self.tensors[EMBEDDING]
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise MedllmError(f"{path} is missing.", _AGAIN) from None
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise MedllmError(f"{path} is not a JSON object.", _AGAIN)
-    return value
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether no element is NaN or Inf: one pass, no copy."""
+    if not tensor.numel():
+        return True
+    low, high = tensor.aminmax()
+    return bool(low.isfinite() & high.isfinite())

@@ -14,7 +14,7 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "prepare": {"base": ("tokenizer*",)},
     "train": {"base": ("*",), "prepare": ("train.jsonl", "validation.jsonl")},
     "merge": {"base": ("*",), "train": ("adapter/*",)},
-    "convert": {"base": ("*",), "merge": ("*",)},
+    "convert": {"base": ("*",), "train": ("adapter/*",)},
     "quantize": {"convert": ("medllm-*.gguf",)},
     "modelfile": {
         "base": ("LICENSE*", "USE_POLICY*", "NOTICE*", "Notice*"),
@@ -31,5 +31,15 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 
-# in the order in which a release runs them
+# in the order in which they can run
 STAGES: tuple[str, ...] = tuple(INPUTS)
+
+
+def upstream_of(name: str) -> frozenset[str]:
+    """Every stage whose results a stage depends on, directly or through others."""
+    direct = frozenset(INPUTS[name])
+    return direct.union(*map(upstream_of, direct))
+
+
+# what a release is made of; the other stages run when somebody asks for them
+RELEASE: frozenset[str] = upstream_of("eval") | {"eval"}

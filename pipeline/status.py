@@ -17,7 +17,7 @@ from medllm.pipeline.config import RunConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.files import sha256_file, write_atomically
 from medllm.pipeline.manifest import MANIFEST, Manifest, read_manifest
-from medllm.pipeline.stages import INPUTS, STAGES
+from medllm.pipeline.stages import INPUTS, RELEASE, STAGES, upstream_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def states(config: RunConfig, paths: RunPaths) -> list[StageState]:
     for name in STAGES:
         reason = _why_stale(name, config, paths, found)
         if not (paths.stage(name) / MANIFEST).exists():
-            found[name] = StageState(name, "missing")
+            found[name] = StageState(name, "missing", "" if name in RELEASE else "optional")
         else:
             found[name] = StageState(name, "stale" if reason else "done", reason)
     return list(found.values())
@@ -53,7 +53,7 @@ def require_fresh_inputs(name: str, config: RunConfig, paths: RunPaths) -> None:
 
     Raises MedllmError naming the first upstream stage that is missing or stale.
     """
-    upstream = _all_upstream(name)
+    upstream = upstream_of(name)
     for state in states(config, paths):
         if state.name in upstream and state.state != "done":
             why = f": {state.reason}" if state.reason else ""
@@ -121,11 +121,6 @@ def _changed_file(manifest: Manifest) -> str:
         if key not in INPUTS and path.is_file() and sha256_file(path) != value:
             return f"{key} has changed"
     return ""
-
-
-def _all_upstream(name: str) -> set[str]:
-    direct = set(INPUTS[name])
-    return direct.union(*(_all_upstream(upstream) for upstream in direct))
 
 
 def _paths_in(value: Any) -> list[Path]:

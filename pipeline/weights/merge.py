@@ -1,5 +1,7 @@
 """Stage ``merge``: the adapter folded into the 16-bit base, as a Hugging Face checkpoint.
 
+For those who go on with transformers; the way to the GGUF merges by itself (``convert.gguf``).
+
 Never into the 4-bit base that training saw: the update would meet weights rounded to 16 levels and
 the result would be rounded again. Shards are streamed: at any time one tensor is in memory.
 """
@@ -12,11 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medllm.convert.checkpoint import INDEX, MergedCheckpoint
+from medllm.convert.checkpoint import MergedCheckpoint
 from medllm.convert.safetensors_io import TensorInfo, write_safetensors
 from medllm.pipeline.config import MergeConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest, Work, stage
+from medllm.pipeline.weights.weight_files import INDEX, read_object
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +51,9 @@ def _merge(config: MergeConfig, work: Work) -> None:
             shutil.copyfile(base / name, work.dir / name)
         elif name in _REQUIRED:
             raise MedllmError(f"{base / name} is missing.", "Run stage base again.")
+    if checkpoint.config != read_object(base / "config.json"):  # the adapter untied the embedding
+        text = json.dumps(checkpoint.config, indent=2, sort_keys=True)
+        (work.dir / "config.json").write_text(text + "\n", encoding="utf-8")
     shards = plan_shards(checkpoint.tensors, int(config.max_shard_gb * 1e9))
     _write(checkpoint, shards, work.dir)
     written = MergedCheckpoint(work.dir)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from medllm.convert.gguf import convert, convert_checkpoint, server_template
-from medllm.convert.inspect_gguf import check_gguf
+from medllm.convert.gguf import convert, convert_checkpoint, convert_model, server_template
+from medllm.convert.inspect_gguf import GgufTensor, check_gguf
 from medllm.pipeline.config import ConvertConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import read_manifest
@@ -52,12 +52,7 @@ def test_the_two_models_differ_where_the_adapter_changed_them(converted_run: Run
     )
     changed = set()
     for name, tensor in base.tensors.items():
-        data = []
-        for facts in (base, merged):
-            with facts.path.open("rb") as file:
-                file.seek(tensor.offset)
-                data.append(file.read(tensor.nbytes))
-        if data[0] != data[1]:
+        if read(base.path, tensor) != read(merged.path, tensor):
             changed.add(name.split(".")[-2])
     assert changed == {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_down"}
 
@@ -120,6 +115,114 @@ def test_vocabulary_that_outgrew_the_tokenizer(
         convert_checkpoint(folder, tmp_path / "x-f16.gguf", ConvertConfig(seed=0))
 
 
+@pytest.mark.parametrize(
+    ("architecture", "words"),
+    [
+        ("GemmaForCausalLM", "which llama.cpp runs as gemma; medllm checks llama and qwen2"),
+        ("NobodyForCausalLM", "does not know"),
+    ],
+)
+def test_architectures_are_judged_by_the_converters_own_table(
+    copy: Path, tmp_path: Path, architecture: str, words: str
+) -> None:
+    path = copy / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"architectures": [architecture]}))
+    with pytest.raises(MedllmError) as caught:
+        convert_checkpoint(copy, tmp_path / "x-f16.gguf", ConvertConfig(seed=0))
+    assert words in str(caught.value)
+    assert architecture in str(caught.value) or "config.json" in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir() if p != copy] == []
+
+
+def test_a_refusal_of_the_adapter_comes_back_from_the_converter(
+    checkpoint: Path, adapter: Path, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(adapter, tmp_path / "adapter")
+    tensors = load_file(broken / "adapter_model.safetensors")
+    name = next(name for name in tensors if "lora_B" in name)
+    tensors[name][0, 0] = torch.nan
+    save_file(tensors, broken / "adapter_model.safetensors")
+    with pytest.raises(MedllmError) as caught:
+        convert_checkpoint(checkpoint, tmp_path / "x-f16.gguf", ConvertConfig(seed=0), broken)
+    assert f"{name} holds NaN or Inf" in str(caught.value)
+    assert "earlier checkpoint" in caught.value.fix
+    assert [p.name for p in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_a_converter_that_fails_is_quoted(copy: Path, tmp_path: Path) -> None:
+    (copy / "tokenizer.model").write_bytes(b"nothing")
+    with pytest.raises(MedllmError, match=r"converter ended with 1: .*RuntimeError") as caught:
+        convert_model(copy, tmp_path / "x-f16.gguf")
+    assert "\n" not in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["copy"]
+
+
+def test_one_pass_writes_what_merging_first_would(converted_run: RunPaths, tmp_path: Path) -> None:
+    """The merged checkpoint of stage merge, converted by llama.cpp's script: the same tensors."""
+    from medllm.convert.llama_cpp import convert_hf
+
+    convert_hf(converted_run.stage("merge"), tmp_path / "two.gguf", "f16")
+    one = check_gguf(converted_run.stage("convert") / "medllm-f16.gguf")
+    two = check_gguf(tmp_path / "two.gguf")
+    assert one.tensors.keys() == two.tensors.keys()
+    for name, tensor in one.tensors.items():
+        other = two.tensors[name]
+        assert (tensor.type, tensor.shape) == (other.type, other.shape)
+        assert read(one.path, tensor) == read(two.path, other), name
+
+
+def read(path: Path, tensor: GgufTensor) -> bytes:
+    with path.open("rb") as file:
+        file.seek(tensor.offset)
+        return file.read(tensor.nbytes)
+
+
+def test_nothing_but_the_ggufs_is_written(
+    converted_run: RunPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No merged copy: the largest thing beside the GGUFs is the tokenizer."""
+    import medllm.convert.gguf as gguf
+
+    seen: list[tuple[str, int]] = []
+    run = gguf.run_converter
+
+    def watch(request: gguf.Request, on_wait: Callable[[], None]) -> gguf.Answer:
+        def look() -> None:
+            files = [p for p in tmp_path.rglob("*") if p.is_file() and not p.is_symlink()]
+            seen.extend((p.name, p.stat().st_size) for p in files)
+            on_wait()
+
+        return run(request, look)
+
+    monkeypatch.setattr(gguf, "run_converter", watch)
+    base, train = (converted_run.stage(name) for name in ("base", "train"))
+    out = tmp_path / "x-bf16.gguf"
+    convert_checkpoint(base, out, ConvertConfig(seed=0, type="BF16"), train / "adapter")
+    assert max(size for name, size in seen if name != out.name) < 100_000
+    assert [p.name for p in tmp_path.iterdir()] == [out.name]
+
+
+def test_a_base_shard_swapped_after_training_is_refused(
+    merged_run: RunPaths, tmp_path: Path
+) -> None:
+    shutil.copytree(merged_run.root, tmp_path / "run")
+    paths = RunPaths(tmp_path / "run")
+    shutil.rmtree(paths.stage("convert"), ignore_errors=True)
+    shard = paths.stage("base") / "model.safetensors"
+    raw = bytearray(shard.read_bytes())
+    raw[-1] ^= 1
+    shard.write_bytes(raw)
+    with pytest.raises(MedllmError, match=r"model\.safetensors is not the file that stage base"):
+        convert(ConvertConfig(seed=0), paths)
+    shutil.copy(merged_run.stage("base") / "model.safetensors", shard)
+    weights = paths.stage("train") / "adapter" / "adapter_model.safetensors"
+    raw = bytearray(weights.read_bytes())
+    raw[-1] ^= 1
+    weights.write_bytes(raw)
+    with pytest.raises(MedllmError, match=r"adapter_model\.safetensors is not the file that stage"):
+        convert(ConvertConfig(seed=0), paths)
+
+
 @pytest.fixture
 def copy(checkpoint: Path, tmp_path: Path) -> Path:
     """A checkpoint to break."""
@@ -130,7 +233,11 @@ def copy(checkpoint: Path, tmp_path: Path) -> Path:
     ("settings", "words"),
     [
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
-        ({"architectures": ["MistralForCausalLM"]}, "architectures is ['MistralForCausalLM']"),
+        ({"num_local_experts": 8}, "a count of experts is 8"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5"),
+        ({"model_type": "mistral", "sliding_window": 64}, "slides over a window of 64 of 256"),
+        ({"model_type": "mistral"}, "has no sliding_window"),
+        ({"auto_map": {"AutoConfig": "x.Y"}}, "names Python code to run"),
         ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "RoPE type is 'dynamic'"),
         ({"rope_parameters": None, "rope_scaling": {"type": "yarn"}}, "RoPE type is 'yarn'"),
         ({"rope_theta": 500.0}, "rope_theta as 500 and, in rope_parameters, as 10000"),

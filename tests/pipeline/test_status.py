@@ -65,7 +65,9 @@ def found(config: RunConfig, paths: RunPaths) -> dict[str, str]:
 
 
 def test_nothing_has_run(config: RunConfig, paths: RunPaths) -> None:
-    assert set(found(config, paths).values()) == {"missing"}
+    by_name = found(config, paths)
+    assert by_name.pop("merge") == "missing optional"
+    assert set(by_name.values()) == {"missing"}
 
 
 def test_everything_is_done(config: RunConfig, paths: RunPaths) -> None:
@@ -86,9 +88,9 @@ def test_a_changed_rank_makes_train_and_what_follows_stale(
 
 def test_new_results_upstream_are_noticed(config: RunConfig, paths: RunPaths) -> None:
     run_all(config, paths)
-    shutil.rmtree(paths.stage("merge"))
-    run_stage("merge", config, paths, text="2")
-    assert found(config, paths)["convert"] == "stale merge has new results"
+    shutil.rmtree(paths.stage("train"))
+    run_stage("train", config, paths, text="2")
+    assert found(config, paths)["convert"] == "stale train has new results"
 
 
 def test_only_the_files_a_stage_reads_count(config: RunConfig, paths: RunPaths) -> None:

@@ -130,3 +130,22 @@ def test_a_base_without_tokenizer_model_is_refused(
     put_stage("base", paths, lacking)
     with pytest.raises(MedllmError, match=r"tokenizer\.model is missing"):
         merge(MergeConfig(seed=0, max_shard_gb=5), paths)
+
+
+def test_a_tied_base_is_untied_where_the_adapter_parted_the_two(
+    paths: RunPaths,
+    put_stage: Callable[..., None],
+    make_checkpoint: Callable[..., Path],
+    make_adapter: Callable[..., Path],
+) -> None:
+    tied = make_checkpoint(tie_word_embeddings=True)
+    adapter = make_adapter(tied, target_modules=["q_proj", "embed_tokens"])
+    put_stage("base", paths, tied)
+    put_stage("train", paths, adapter, "adapter")
+    merge(MergeConfig(seed=0, max_shard_gb=5), paths)
+    folder = paths.stage("merge")
+    assert json.loads((folder / "config.json").read_text())["tie_word_embeddings"] is False
+    model = LlamaForCausalLM.from_pretrained(folder, dtype="auto")
+    base = load_file(tied / "model.safetensors")["model.embed_tokens.weight"]
+    assert model.lm_head.weight.equal(base)
+    assert not model.model.embed_tokens.weight.equal(base)

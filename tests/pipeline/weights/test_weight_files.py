@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from medllm.convert.safetensors_io import TensorInfo
+from medllm.convert.safetensors_io import SafetensorsFile, TensorInfo
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.weights.weight_files import INDEX, check_safetensors, check_weights
+from medllm.pipeline.weights.weight_files import INDEX, check_weights
 
 
 def write(path: Path, **names: torch.Tensor) -> Path:
@@ -32,14 +32,14 @@ def entry(start: int, stop: int, shape: list[int], dtype: str = "F16") -> dict[s
 
 def refusal(path: Path) -> str:
     with pytest.raises(MedllmError) as caught:
-        check_safetensors(path)
+        SafetensorsFile(path)
     assert str(path) in caught.value.what
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_whole_file(tmp_path: Path) -> None:
-    assert check_safetensors(write(tmp_path / "model.safetensors")) == {
+    assert SafetensorsFile(write(tmp_path / "model.safetensors")).tensors == {
         "a": TensorInfo("F32", (2, 3)),
         "b": TensorInfo("BF16", (4,)),
     }
@@ -123,7 +123,7 @@ def test_what_passes_is_what_the_library_accepts(
     content[place % len(content)] = byte
     path.write_bytes(bytes(content) + extra)
     try:
-        found = check_safetensors(path)
+        found = SafetensorsFile(path).tensors
     except MedllmError:
         return
     try:
@@ -196,3 +196,22 @@ def test_pickles_alone_are_refused_and_beside_safetensors_ignored(tmp_path: Path
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert "has no model.safetensors" in folder_refusal(tmp_path)
+
+
+def test_rows_are_views_of_the_file_and_the_file_stays(tmp_path: Path) -> None:
+    """Unaligned starts (an odd header) included."""
+    whole = torch.arange(5000, dtype=torch.float32).reshape(1000, 5)
+    for padding in range(4):
+        path = tmp_path / f"{padding}.safetensors"
+        header = {"a": entry(0, 20_000, [1000, 5], "F32"), "e": entry(20_000, 20_000, [0, 3])}
+        raw(path, json.dumps(header).encode() + b" " * padding, whole.numpy().tobytes())
+        before = path.read_bytes()
+        file = SafetensorsFile(path)
+        assert file.tensor("a").equal(whole)
+        assert file.tensor("e").shape == (0, 3)
+        for start, stop in ((0, 1), (7, 400), (999, 1000), (3, 3)):
+            rows = file.rows("a", start, stop)
+            assert rows.equal(whole[start:stop])
+            rows.fill_(7.0)
+        assert path.read_bytes() == before
+        assert file.tensor("a").equal(whole)

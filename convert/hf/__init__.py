@@ -1,0 +1,1 @@
+"""The Hugging Face side of a conversion: what adapter and model say of themselves."""
