@@ -9,7 +9,6 @@ it (llama.cpp) shows the model what training showed it.
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 _WIDTHS = {"F16": 2, "BF16": 2, "F32": 4}  # bytes a weight
 _HEADER_BYTES = 16 * 10**6  # room for the vocabulary, generously
-_GENERATION = re.compile(r"\{%(-?)\s*(?:end)?generation\s*(-?)%\}")
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 _SMALL_FILES = (
     *("config.json", "generation_config.json", TOKENIZER_MODEL, "tokenizer.json"),
@@ -96,12 +94,11 @@ def convert_model(
 
 
 def server_template(prompt_format: PromptFormat) -> str:
-    """A format's Jinja for servers: without ``{% generation %}``, which only training knows.
+    """A format's Jinja for servers.
 
-    Each mark becomes a comment, which trims the space around it in the same way. Raises
-    MedllmError when the result does not render what training reads.
+    Raises MedllmError when it does not render what training reads.
     """
-    jinja = _GENERATION.sub(lambda tag: f"{{#{tag[1]} {tag[2]}#}}", prompt_format.jinja)
+    jinja = prompt_format.server_jinja
     _check_rendering(jinja, prompt_format)
     return jinja
 

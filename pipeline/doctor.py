@@ -13,6 +13,7 @@ from typing import Literal
 import click
 
 from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.quiet import quiet_libraries
 
 _DEMO_DISK = 4e9  # bytes that `make demo` may need for its build folder and caches
 
@@ -29,6 +30,7 @@ class Finding:
 
 def examine() -> int:
     """Print every finding; returns 2 when something that the path needs is missing, else 0."""
+    quiet_libraries()
     marks = {"ok": "✓", "none": "–", "lack": "✗"}
     lacking = False
     for check in (_python, _torch, _gpu, _bitsandbytes, _packages, _llama_cpp, _ollama, _disk):

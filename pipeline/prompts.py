@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -108,7 +109,8 @@ class PromptFormat:
                 ids.append(getattr(tokenizer, f"{stretch.control}_token_id"))
                 mask.append(int(bool(stretch.learnt)))
                 continue
-            encoding = _encode_plain(tokenizer, stretch.text)
+            with _nothing_special(tokenizer) as backend:
+                encoding = backend.encode(stretch.text, add_special_tokens=False)
             ids += encoding.ids
             # A token counts where its first character does: "▁word" starts at the space before.
             mask += [
@@ -116,6 +118,14 @@ class PromptFormat:
                 for first, _ in encoding.offsets
             ]
         return Encoded(ids, mask)
+
+    def count(self, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> int:
+        """How many tokens ``encode`` gives, without saying which."""
+        stretches = list(self.stretches(messages))
+        texts = [stretch.text for stretch in stretches if not stretch.control]
+        with _nothing_special(tokenizer) as backend:
+            encodings = backend.encode_batch_fast(texts, add_special_tokens=False)
+        return len(stretches) - len(texts) + sum(map(len, encodings))
 
     def stretches(
         self, messages: Sequence[Message], *, add_generation_prompt: bool = False
@@ -163,12 +173,13 @@ class PromptFormat:
         )
 
 
-def _encode_plain(tokenizer: PreTrainedTokenizerFast, text: str):  # type: ignore[no-untyped-def]
-    """Encode a stretch of text in which nothing is special, with character offsets."""
+@contextmanager
+def _nothing_special(tokenizer: PreTrainedTokenizerFast) -> Iterator[Any]:
+    """The tokenizer's backend, for which a control token's name is a text like any other."""
     backend = tokenizer.backend_tokenizer
     backend.encode_special_tokens = True
     try:
-        return backend.encode(text, add_special_tokens=False)
+        yield backend
     finally:
         backend.encode_special_tokens = False
 

@@ -7,6 +7,7 @@ any number of processes in any order. What depends on other rows is decided in `
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -112,7 +113,7 @@ class Worker:
             turns=len(turns),
             with_system=dialogue.messages[0].role == "system",
             characters=sum(len(message.content) for message in dialogue.messages),
-            tokens=len(prompt_format.encode(self._tokenizer, dialogue.messages).input_ids),
+            tokens=prompt_format.count(self._tokenizer, dialogue.messages),
             changes=dict(cleaned.changes),
             replaced=scrubbed.replaced,
         )
@@ -193,6 +194,7 @@ _worker: Worker
 
 def _load_worker(config: PrepareConfig, base: Path) -> None:
     global _worker
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     _worker = Worker(config, base)
 
 
