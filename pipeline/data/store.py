@@ -44,7 +44,10 @@ class Candidate:
 
 
 class CandidateStore:
-    """A file of candidates in the order in which they came; 180 bytes of memory for each."""
+    """A file of candidates in the order in which they came; 180 bytes of memory for each.
+
+    The arrays are views: no candidate is added once one has been asked for.
+    """
 
     def __init__(self, path: Path) -> None:
         """Write to ``path``, which must not hold identifiers for longer than the stage runs."""
@@ -96,14 +99,14 @@ class CandidateStore:
     @property
     def digests(self) -> NDArray[np.void]:
         """Digest of the turns of each row, shape (rows,), 16 bytes."""
-        return np.frombuffer(bytes(self._digests), "V16")
+        return np.frombuffer(self._digests, "V16")
 
     @property
     def text_signatures(self) -> Signatures:
         """Signature of the whole dialogue of each row, shape (rows,)."""
-        return np.frombuffer(bytes(self._texts), SIGNATURE)
+        return np.frombuffer(self._texts, SIGNATURE)
 
     @property
     def question_signatures(self) -> Signatures:
         """Signature of the patient's first words of each row, shape (rows,)."""
-        return np.frombuffer(bytes(self._questions), SIGNATURE)
+        return np.frombuffer(self._questions, SIGNATURE)
