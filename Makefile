@@ -18,7 +18,7 @@ MEDLLM := $(VENV)/bin/medllm
 READY := $(VENV)/.ready
 RUN := build/$(basename $(notdir $(CONFIG)))
 OPTIONS = --config $(CONFIG) $(foreach pair,$(SET),--set $(pair))
-STAGES := base prepare train merge convert quantize modelfile create eval
+STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval
 SLICES := $(STAGES:%=$(RUN)/config/%.json)
 manifest = $(RUN)/$(1)/manifest.json
 
@@ -49,8 +49,8 @@ doctor: $(READY) ## say what this machine has and lacks
 demo: release ## run the main job start to end and ask the model a question
 	$(MEDLLM) ask $(OPTIONS) "$(QUESTION)"
 
-release: $(call manifest,eval) ## data to evaluated model, for CONFIG=configs/….yaml
-	@cat $(RUN)/eval/report.txt
+release: $(call manifest,fidelity) $(call manifest,eval) ## data to evaluated model, for CONFIG=configs/….yaml
+	@cat $(RUN)/fidelity/fidelity.txt $(RUN)/eval/report.txt
 
 status: $(READY) ## say which stages of CONFIG are done, stale or missing
 	@$(MEDLLM) status $(OPTIONS)
@@ -68,8 +68,11 @@ $(RUN)/%/manifest.json: $(RUN)/config/%.json
 $(call manifest,prepare): $(call manifest,base)
 $(call manifest,train): $(call manifest,base) $(call manifest,prepare)
 $(call manifest,merge): $(call manifest,base) $(call manifest,train)
-$(call manifest,convert): $(call manifest,base) $(call manifest,train)
-$(call manifest,quantize): $(call manifest,convert)
+$(call manifest,convert): $(call manifest,base) $(call manifest,prepare) $(call manifest,train)
+$(call manifest,imatrix): $(call manifest,prepare) $(call manifest,convert)
+$(call manifest,quantize): $(call manifest,convert) $(call manifest,imatrix)
+$(call manifest,fidelity): $(call manifest,prepare) $(call manifest,convert) \
+  $(call manifest,imatrix) $(call manifest,quantize)
 $(call manifest,modelfile): $(call manifest,base) $(call manifest,quantize)
 $(call manifest,create): $(call manifest,convert) $(call manifest,quantize) $(call manifest,modelfile)
 $(call manifest,eval): $(call manifest,base) $(call manifest,prepare) $(call manifest,convert) \

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 from medllm.convert.checkpoint import MergedCheckpoint
 from medllm.convert.hf.architecture import Architecture
 from medllm.convert.hf.handover import Answer, GgufType, Request, run_converter
-from medllm.convert.inspect_gguf import GgufFacts, check_gguf
+from medllm.convert.inspect_gguf import GgufFacts, Value, check_gguf
+from medllm.convert.metadata import (
+    check_metadata,
+    converter_override,
+    metadata,
+    model_facts,
+    own_entries,
+)
 from medllm.convert.tokens import check_token_ids, check_tokenizer, check_vocabulary
 from medllm.convert.verify import check_header, check_plain_tokens, check_weights
 from medllm.pipeline.config import ConvertConfig, RunPaths
@@ -48,28 +55,43 @@ def convert(config: ConvertConfig, paths: RunPaths) -> Manifest:
 
     def body(work: Work) -> None:
         base = work.inputs["base"]
-        for name, adapter in (("base", None), ("medllm", work.inputs["train"] / "adapter")):
+        entries = metadata(model_facts(base, work.inputs["prepare"], "medllm", config.format))
+        for name, adapter, says in (
+            ("base", None, {}),
+            ("medllm", work.inputs["train"] / "adapter", entries),
+        ):
             outfile = work.dir / f"{name}-{config.type.lower()}.gguf"
-            work.report[outfile.name] = convert_checkpoint(base, outfile, config, adapter)
+            work.report[outfile.name] = convert_checkpoint(base, outfile, config, adapter, says)
 
     needed = 2 * _expected_bytes(paths.stage("base"), config.type)
     return stage("convert", config, paths, body, disk_bytes=needed)
 
 
 def convert_checkpoint(
-    folder: Path, outfile: Path, config: ConvertConfig, adapter: Path | None = None
+    folder: Path,
+    outfile: Path,
+    config: ConvertConfig,
+    adapter: Path | None = None,
+    entries: Mapping[str, Value] | None = None,
 ) -> dict[str, JsonValue]:
     """Convert a model with the Llama-2 vocabulary for a prompt format of medllm's.
 
-    ``adapter`` is merged into it on the way. Returns what a report says: ``rounded_weights`` counts
-    the weights that the GGUF's type cannot hold exactly. Raises MedllmError as ``convert`` does.
+    ``adapter`` is merged into it on the way; ``entries`` is what the GGUF says of
+    itself. Returns what a report says: ``rounded_weights`` counts the weights that the GGUF's type
+    cannot hold exactly. Raises MedllmError as ``convert`` does.
     """
     architecture = Architecture(folder)
     check_tokenizer(folder, _with_ids(architecture))
     template = server_template(FORMATS[config.format])
     facts, report = _convert(
-        architecture, outfile, config.type, adapter, _llama2_tokenizer_config(folder, template)
+        architecture,
+        outfile,
+        config.type,
+        adapter,
+        _llama2_tokenizer_config(folder, template),
+        entries or {},
     )
+    check_metadata(facts, entries or {})
     check_vocabulary(facts, folder, architecture.fields, template)
     compared = check_token_ids(outfile, folder, FORMATS[config.format])
     return report | {"texts_with_equal_ids": compared}
@@ -85,7 +107,7 @@ def convert_model(
     """
     from tokenizers import Tokenizer
 
-    facts, report = _convert(Architecture(folder), outfile, kind, adapter, None)
+    facts, report = _convert(Architecture(folder), outfile, kind, adapter, None, {})
     if (folder / TOKENIZER_MODEL).is_file():
         tokenizer = build_tokenizer(folder / TOKENIZER_MODEL).backend_tokenizer
     else:
@@ -109,6 +131,7 @@ def _convert(
     kind: GgufType,
     adapter: Path | None,
     tokenizer_config: dict[str, Any] | None,
+    entries: Mapping[str, Value],
 ) -> tuple[GgufFacts, dict[str, JsonValue]]:
     """Write a GGUF and check header and weights; the tokenizer is the caller's to check."""
     folder = architecture.path.parent
@@ -125,7 +148,12 @@ def _convert(
             type=kind,
             name=name,
             answer=Path(temporary).resolve() / "answer.json",
+            override=Path(temporary).resolve() / "metadata.json" if entries else None,
+            own=own_entries(entries),
         )
+        if request.override:
+            override = json.dumps(converter_override(entries))
+            request.override.write_text(override, encoding="utf-8")
         _stage_files(request, tokenizer_config)
         handed = _run(request)
     facts = check_gguf(outfile)

@@ -64,6 +64,7 @@ def run_tool(
     log: Path | None = None,
     on_output: Callable[[str], None] | None = None,
     environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> str:
     """Run one of llama.cpp's tools and give what it wrote (output and errors, in order).
 
@@ -73,11 +74,12 @@ def run_tool(
         log: a file that receives the output as it comes; it is kept when the tool fails.
         on_output: called with each piece of text as it comes, not always whole lines.
         environment: variables to add, for example OMP_NUM_THREADS.
+        cwd: the folder it runs in, for tools that write a path of the command line into a file.
 
     Raises:
         MedllmError: the tool is not installed, or it failed; the message holds its last lines.
     """
-    return _run([tool(name), *arguments], name, log, on_output, environment or {})
+    return _run([tool(name), *arguments], name, log, on_output, environment or {}, cwd)
 
 
 def convert_hf(
@@ -258,6 +260,7 @@ def _run(
     log: Path | None,
     on_output: Callable[[str], None] | None,
     environment: Mapping[str, str],
+    cwd: Path | None = None,
 ) -> str:
     """Run a program to its end, passing its output on as it comes, and give all of it."""
     pieces: list[str] = []
@@ -270,6 +273,7 @@ def _run(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=_clean_environment(environment),
+                cwd=cwd,
             )
         except OSError as error:
             raise MedllmError(f"{command[0]} does not start: {error}.", _REINSTALL) from error

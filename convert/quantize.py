@@ -4,6 +4,9 @@ It runs as a process of its own, so that a crash in native code cannot take the 
 result is opened again: same metadata, same tensors and shapes, and block types that belong to the
 quantization. Where rows do not fill K-quant blocks of 256 weights, llama.cpp falls back to a type
 with smaller blocks; those tensors are named in the report.
+
+The importance matrix of stage ``imatrix`` weighs the rounding of all types but Q8_0; every GGUF
+says which matrix it was made with.
 """
 
 from __future__ import annotations
@@ -15,30 +18,39 @@ from typing import TYPE_CHECKING
 
 import click
 
-from medllm.convert.inspect_gguf import GgufFacts, GgufTensor, check_gguf
+from medllm.convert.imatrix import IMATRIX, Imatrix, counting, merged_gguf, read_imatrix
+from medllm.convert.inspect_gguf import GgufFacts, GgufTensor, Value, check_gguf
 from medllm.convert.llama_cpp import run_tool
 from medllm.pipeline.config import QuantizeConfig, QuantType, RunPaths
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.manifest import Manifest, Work, stage
+from medllm.pipeline.manifest import Manifest, Work, read_manifest, stage
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-# The ggml types that llama.cpp mixes in a file of each kind (src/llama-quant.cpp), first the one
-# that most matrices get. Vectors stay F32.
+# The ggml types that llama.cpp mixes in a file of each kind (llama_tensor_get_type_impl in
+# src/llama-quant.cpp, for models without experts), first the one that most matrices get. Vectors
+# stay F32. Q4_K and Q5_K in Q2_K are attn_v of models with grouped queries.
 _MIXES: Mapping[QuantType, tuple[str, ...]] = {
     "Q8_0": ("Q8_0",),
     "Q6_K": ("Q6_K",),
     "Q5_K_M": ("Q5_K", "Q6_K"),
+    "Q5_K_S": ("Q5_K", "Q6_K"),
     "Q4_K_M": ("Q4_K", "Q5_K", "Q6_K"),
     "Q4_K_S": ("Q4_K", "Q5_K", "Q6_K"),
+    "IQ4_XS": ("IQ4_XS", "Q5_K", "Q6_K"),
+    "Q3_K_L": ("Q3_K", "Q5_K", "Q6_K"),
     "Q3_K_M": ("Q3_K", "Q4_K", "Q5_K", "Q6_K"),
+    "Q2_K": ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"),
 }
 _BITS: Mapping[QuantType, float] = {  # a weight, rounded up, to ask for disk beforehand
-    **{"Q8_0": 8.6, "Q6_K": 6.7, "Q5_K_M": 5.9, "Q4_K_M": 5.1, "Q4_K_S": 4.8, "Q3_K_M": 4.2}
+    **{"Q8_0": 8.6, "Q6_K": 6.7, "Q5_K_M": 5.9, "Q5_K_S": 5.7, "Q4_K_M": 5.1, "Q4_K_S": 4.8},
+    **{"IQ4_XS": 4.6, "Q3_K_L": 4.6, "Q3_K_M": 4.2, "Q2_K": 3.5},
 }
 _SMALL_MODEL = 20 * 10**6  # bytes of vocabulary and of embeddings that weigh more in small models
 _CHANGED_KEYS = ("general.file_type", "general.quantization_version")
+_MATRIX = "quantize.imatrix."  # llama-quantize's keys about the importance matrix
+_LONGEST_VALUE = 127  # bytes of a string that llama-quantize keeps there
 _TENSOR_LINE = re.compile(r"^\[\s*\d+/\s*\d+\]", re.MULTILINE)  # one a tensor
 _AGAIN = "Run stage quantize again; if it stays, report it with the versions in the manifest."
 
@@ -46,24 +58,52 @@ _AGAIN = "Run stage quantize again; if it stays, report it with the versions in 
 def quantize(config: QuantizeConfig, paths: RunPaths) -> Manifest:
     """Write ``medllm-<type>.gguf`` for each of ``config.types`` to ``quantize/``.
 
-    Raises MedllmError when llama-quantize fails or its file is not what was asked for.
+    Raises MedllmError when llama-quantize fails, its file is not what was asked for, or the
+    importance matrix belongs to another model.
     """
 
     def body(work: Work) -> None:
-        source = _source(work.inputs["convert"])
-        facts = check_gguf(source)
+        source = check_gguf(merged_gguf(work.inputs["convert"]))
+        matrix = None
+        if config.imatrix:
+            sha256 = read_manifest(paths.stage("convert")).outputs[source.path.name].sha256
+            matrix = read_imatrix(work.inputs["imatrix"] / IMATRIX, source, sha256)
         for kind in config.types:
             target = work.dir / f"medllm-{kind.lower()}.gguf"
-            _run(facts, target, kind)
-            work.report[target.name] = check_quantized(check_gguf(target), facts, kind)
+            work.report[target.name] = make_quant(source, target, kind, matrix)
 
     return stage("quantize", config, paths, body, disk_bytes=_disk_bytes(config, paths))
 
 
-def check_quantized(facts: GgufFacts, source: GgufFacts, kind: QuantType) -> dict[str, JsonValue]:
+def make_quant(
+    source: GgufFacts, target: Path, kind: QuantType, matrix: Imatrix | None
+) -> dict[str, JsonValue]:
+    """Quantize a GGUF to a file and check it; returns what the report says of it.
+
+    ``matrix`` is left aside for a kind that takes none. Raises MedllmError as ``quantize`` does.
+    """
+    matrix = matrix if takes_imatrix(kind) else None
+    _run(source, target, kind, matrix)
+    return check_quantized(check_gguf(target), source, kind, matrix)
+
+
+def takes_imatrix(kind: QuantType) -> bool:
+    """Whether an importance matrix changes anything: ggml's code for Q8_0 reads no weights."""
+    return kind != "Q8_0"
+
+
+def quant_bytes(elements: int, kind: QuantType) -> int:
+    """Room for a model of so many weights as a quant, rounded up."""
+    return int(elements * _BITS[kind] / 8) + _SMALL_MODEL
+
+
+def check_quantized(
+    facts: GgufFacts, source: GgufFacts, kind: QuantType, matrix: Imatrix | None = None
+) -> dict[str, JsonValue]:
     """Compare a quantized GGUF with its source; returns what the report says of it.
 
-    Raises MedllmError when metadata, tensors or block types are not those of ``kind``.
+    Raises MedllmError when metadata, tensors or block types are not those of ``kind``, or when it
+    names another importance matrix than ``matrix``.
     """
     from gguf import LlamaFileType
 
@@ -71,6 +111,7 @@ def check_quantized(facts: GgufFacts, source: GgufFacts, kind: QuantType) -> dic
         {key: value for key, value in each.metadata.items() if key not in _CHANGED_KEYS}
         for each in (facts, source)
     )
+    given |= _matrix_keys(matrix)
     if kept != given:
         key = min(k for k in kept.keys() | given.keys() if kept.get(k) != given.get(k))
         raise MedllmError(f"{facts.path}: {key} is not that of {source.path}.", _AGAIN)
@@ -100,6 +141,7 @@ def check_quantized(facts: GgufFacts, source: GgufFacts, kind: QuantType) -> dic
         )
     return {
         "bytes": facts.nbytes,
+        "imatrix": matrix is not None,
         "bits_per_weight": round(8 * facts.nbytes / facts.elements, 3),
         "tensor_types": {name: counts[name] for name in sorted(counts)},
         "fallbacks": {name: fallbacks[name] for name in sorted(fallbacks)},
@@ -114,31 +156,40 @@ def _fills_blocks(tensor: GgufTensor, kind: QuantType) -> bool:
     return tensor.shape[0] % int(block) == 0
 
 
-def _source(folder: Path) -> Path:
-    """The one full-precision GGUF of the merged model."""
-    found = sorted(folder.glob("medllm-*.gguf"))
-    if len(found) != 1:
-        raise MedllmError(
-            f"{folder} holds {len(found)} files medllm-*.gguf, not one.", "Run stage convert again."
-        )
-    return found[0]
+def _matrix_keys(matrix: Imatrix | None) -> dict[str, Value]:
+    """What llama-quantize adds to the metadata for an importance matrix."""
+    if matrix is None:
+        return {}
+    return {
+        f"{_MATRIX}file": _kept(matrix.path.name),
+        f"{_MATRIX}dataset": _kept(matrix.dataset),
+        f"{_MATRIX}entries_count": len(matrix.entries),
+        f"{_MATRIX}chunks_count": matrix.chunks,
+    }
 
 
-def _run(source: GgufFacts, target: Path, kind: QuantType) -> None:
+def _kept(text: str) -> str:
+    return text.encode()[:_LONGEST_VALUE].decode(errors="ignore")
+
+
+def _run(source: GgufFacts, target: Path, kind: QuantType, matrix: Imatrix | None) -> None:
     from tqdm import tqdm
 
+    # Run beside the matrix: the tool writes its path into the GGUF, where no folder belongs.
+    arguments = ["--imatrix", matrix.path.name] if matrix else []
     with tqdm(total=len(source.tensors), desc=target.name, unit="tensor", disable=None) as bar:
-
-        def count(text: str) -> None:
-            bar.update(len(_TENSOR_LINE.findall(text)))
-
-        run_tool("llama-quantize", [source.path, target, kind], on_output=count)
+        run_tool(
+            "llama-quantize",
+            [*arguments, source.path.resolve(), target.resolve(), kind],
+            on_output=counting(_TENSOR_LINE, bar.update),
+            cwd=matrix.path.parent if matrix else None,
+        )
 
 
 def _disk_bytes(config: QuantizeConfig, paths: RunPaths) -> int:
     """Room for all types, from the number of weights; 0 before convert, which ``stage`` says."""
     try:
-        elements = check_gguf(_source(paths.stage("convert"))).elements
+        elements = check_gguf(merged_gguf(paths.stage("convert"))).elements
     except MedllmError:
         return 0
-    return sum(int(elements * _BITS[kind] / 8) + _SMALL_MODEL for kind in config.types)
+    return sum(quant_bytes(elements, kind) for kind in config.types)

@@ -19,9 +19,20 @@ _STAGES = {
     "base": ("pipeline.weights.base:base", "Fetch or build the base model and check it."),
     "prepare": ("pipeline.data.prepare:prepare", "Turn datasets into train, validation and test."),
     "train": ("pipeline.weights.train:train", "Fine-tune the base with QLoRA."),
-    "merge": ("pipeline.weights.merge:merge", "Write the merged model as safetensors; convert does not need it."),
+    "merge": (
+        "pipeline.weights.merge:merge",
+        "Write the merged model as safetensors; convert does not need it.",
+    ),
     "convert": ("convert.gguf:convert", "Write base and fine-tune as GGUF."),
+    "imatrix": (
+        "convert.imatrix:imatrix",
+        "Measure which weights matter, on the run's training dialogues.",
+    ),
     "quantize": ("convert.quantize:quantize", "Make the smaller GGUFs."),
+    "fidelity": (
+        "convert.fidelity.stage:fidelity",
+        "Compare each quant with its full-precision GGUF on held-out dialogues.",
+    ),
     "modelfile": ("pipeline.release.modelfile:modelfile", "Fill in the Modelfile."),
     "create": ("pipeline.release.create:create", "Create the model in the local Ollama server."),
     "eval": ("eval.evaluate:evaluate", "Score base, fine-tune and quants on unseen data."),

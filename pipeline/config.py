@@ -18,7 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from medllm.pipeline.errors import MedllmError
 
 FormatName = Literal["llama2", "know_medical_v2"]
-QuantType = Literal["Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "Q3_K_M"]
+# fmt: off
+QuantType = Literal[
+    "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q2_K"
+]
+# fmt: on
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 
@@ -173,10 +177,30 @@ class ConvertConfig(Section):
     type: Literal["F16", "BF16", "F32"] = "F16"
 
 
+class ImatrixConfig(Section):
+    """What matters in each matrix, measured on the run's own training dialogues."""
+
+    format: FormatName = "llama2"
+    chunks: int = Field(100, ge=2, description="pieces of 512 tokens of training dialogues")
+
+
 class QuantizeConfig(Section):
     """GGUF to smaller GGUFs."""
 
     types: tuple[QuantType, ...] = Field(("Q8_0", "Q5_K_M", "Q4_K_M"), min_length=1)
+    imatrix: bool = Field(True, description="weigh the rounding by the importance matrix")
+
+
+class FidelityConfig(Section):
+    """Each quant against its own F16 on held-out dialogues, and what it must hold to be offered."""
+
+    format: FormatName = "llama2"
+    chunks: Count = Field(200, description="pieces of 512 held-out tokens at most")
+    max_mean_kld: float = Field(0.05, gt=0, description="mean KL divergence, nats a token")
+    min_same_top: float = Field(
+        0.9, ge=0, le=1, description="share of tokens where both find the same one most probable"
+    )
+    max_ppl_ratio: float = Field(1.05, ge=1, description="perplexity over that of the F16")
 
 
 class ModelfileConfig(Section):
@@ -224,7 +248,9 @@ class RunConfig(BaseModel):
     train: TrainConfig
     merge: MergeConfig
     convert: ConvertConfig
+    imatrix: ImatrixConfig
     quantize: QuantizeConfig
+    fidelity: FidelityConfig
     modelfile: ModelfileConfig
     create: CreateConfig
     eval: EvalConfig

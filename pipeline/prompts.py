@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +23,7 @@ from medllm.pipeline.errors import MedllmError
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 # What BOS, EOS and the edges of the assistant's words look like while a template renders. NUL is
@@ -109,8 +109,7 @@ class PromptFormat:
                 ids.append(getattr(tokenizer, f"{stretch.control}_token_id"))
                 mask.append(int(bool(stretch.learnt)))
                 continue
-            with _nothing_special(tokenizer) as backend:
-                encoding = backend.encode(stretch.text, add_special_tokens=False)
+            encoding = _encode_plain(tokenizer, stretch.text)
             ids += encoding.ids
             # A token counts where its first character does: "▁word" starts at the space before.
             mask += [
@@ -119,12 +118,14 @@ class PromptFormat:
             ]
         return Encoded(ids, mask)
 
-    def count(self, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> int:
-        """How many tokens ``encode`` gives, without saying which."""
+    def count(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> int:
+        """How many tokens ``encode`` gives; asks for the bare tokenizer.json, not for transformers.
+
+        The tokenizer must have ``encode_special_tokens`` set: nothing in a text is special.
+        """
         stretches = list(self.stretches(messages))
         texts = [stretch.text for stretch in stretches if not stretch.control]
-        with _nothing_special(tokenizer) as backend:
-            encodings = backend.encode_batch_fast(texts, add_special_tokens=False)
+        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return len(stretches) - len(texts) + sum(map(len, encodings))
 
     def stretches(
@@ -173,13 +174,12 @@ class PromptFormat:
         )
 
 
-@contextmanager
-def _nothing_special(tokenizer: PreTrainedTokenizerFast) -> Iterator[Any]:
-    """The tokenizer's backend, for which a control token's name is a text like any other."""
+def _encode_plain(tokenizer: PreTrainedTokenizerFast, text: str) -> Encoding:
+    """Encode a stretch of text in which nothing is special, with character offsets."""
     backend = tokenizer.backend_tokenizer
     backend.encode_special_tokens = True
     try:
-        yield backend
+        return backend.encode(text, add_special_tokens=False)
     finally:
         backend.encode_special_tokens = False
 

@@ -14,8 +14,15 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "prepare": {"base": ("tokenizer*",)},
     "train": {"base": ("*",), "prepare": ("train.jsonl", "validation.jsonl")},
     "merge": {"base": ("*",), "train": ("adapter/*",)},
-    "convert": {"base": ("*",), "train": ("adapter/*",)},
-    "quantize": {"convert": ("medllm-*.gguf",)},
+    "convert": {"base": ("*",), "prepare": ("report.json",), "train": ("adapter/*",)},
+    "imatrix": {"prepare": ("train.jsonl",), "convert": ("medllm-*.gguf",)},
+    "quantize": {"convert": ("medllm-*.gguf",), "imatrix": ("imatrix.gguf",)},
+    "fidelity": {
+        "prepare": ("test.jsonl",),
+        "convert": ("medllm-*.gguf",),
+        "imatrix": ("imatrix.gguf",),
+        "quantize": ("*.gguf",),
+    },
     "modelfile": {
         "base": ("LICENSE*", "USE_POLICY*", "NOTICE*", "Notice*"),
         "quantize": ("*.gguf",),
@@ -42,4 +49,4 @@ def upstream_of(name: str) -> frozenset[str]:
 
 
 # what a release is made of; the other stages run when somebody asks for them
-RELEASE: frozenset[str] = upstream_of("eval") | {"eval"}
+RELEASE: frozenset[str] = upstream_of("eval") | {"eval", "fidelity"}

@@ -10,17 +10,37 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gzip
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from random import Random
 from typing import BinaryIO, cast
 
-_SENTENCES = 1009  # a prime: the strides below walk through all of them
-_IN_ABSTRACT = 9
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_IN_ABSTRACT = 14  # sentences
 _ENTITIES = 400
-_OPENINGS = ("We compared", "This study describes", "A survey asked about", "Little is known of")
-_PLACES = ("a rural practice", "two teaching hospitals", "a school", "the “north” clinics")
-_OUTCOMES = ("sleep was better", "fewer visits followed", "no difference was seen", "pain eased")
+# Enough words that two abstracts share hardly a phrase, as real ones do not.
+_NOUNS = _words(
+    "sleep pain cough fever diet walking breathing balance hearing vision memory appetite weight "
+    "pressure pulse skin muscle bone kidney liver stomach thyroid nerve heart lung joint blood "
+    "vessel tooth gum ankle shoulder neck spine habit season region village clinic nurse family "
+    "visit record survey trial cohort scale score sample tissue culture membrane enzyme receptor"
+)
+_ADJECTIVES = _words(
+    "mild severe early late chronic acute stable rising falling regular rural urban elderly young "
+    "female male active resting fasting fatty lean dry moist warm cold slow rapid narrow wide deep "
+    "shallow bright dull sharp steady brief long short rare common painful silent treated "
+    "untreated repeated single double inner outer upper lower left right “mixed” simple normal"
+)
+_VERBS = _words(
+    "improved changed followed preceded predicted reduced raised delayed altered matched doubled "
+    "halved explained masked revealed limited supported weakened widened shortened prolonged eased "
+    "worsened restored replaced resembled outweighed mirrored shaped guided spared"
+)
 
 
 def main() -> None:
@@ -63,30 +83,26 @@ def write(out: Path, gigabytes: float) -> int:
     return rows
 
 
-def _sentences() -> Iterator[str]:
-    for index in range(_SENTENCES):
-        one, other = index % _ENTITIES, (index * 7 + 1) % _ENTITIES
-        yield (
-            f"{_OPENINGS[index % 4]} @entity{one} and its relation to @entity{other} "
-            f"( @entity{one} ) among {50 + index} volunteers of {_PLACES[index // 4 % 4]}: after "
-            f"{2 + index % 23} weeks {_OUTCOMES[index // 16 % 4]} in group {index}.\t"
-        )
-
-
-_ENCODED = [json.dumps(sentence)[1:-1] for sentence in _sentences()]
-
-
-def _picked(row: int) -> list[int]:
-    """The sentences of a row; neighbouring rows share none."""
-    return [(row * 31 + (row // _SENTENCES + 1) * 17 * n) % _SENTENCES for n in range(_IN_ABSTRACT)]
-
-
+@lru_cache(_ENTITIES)
 def _entities(row: int) -> list[int]:
-    return list(dict.fromkeys(index % _ENTITIES for index in _picked(row)))
+    """The entities of a row, in the order of their sentences."""
+    return Random(row).sample(range(_ENTITIES), _IN_ABSTRACT)
+
+
+def _sentence(draw: Random, entity: int) -> str:
+    one, other, third = draw.choices(_NOUNS, k=3)
+    first, second, last = draw.choices(_ADJECTIVES, k=3)
+    verb, after = draw.choices(_VERBS, k=2)
+    return (
+        f"In {draw.randint(20, 900)} people with @entity{entity} the {first} {one} {verb} the "
+        f"{second} {other}, which {after} {last} {third} after {draw.randint(2, 90)} weeks.\\t"
+    )
 
 
 def _abstract(row: int) -> str:
-    return f'"\\"Abstract {row}: {" ".join(_ENCODED[index] for index in _picked(row))}"'
+    draw = Random(~row)
+    sentences = (_sentence(draw, entity) for entity in _entities(row))
+    return f'"\\"Abstract {row}: {" ".join(sentences)}"'
 
 
 def _title(row: int) -> str:

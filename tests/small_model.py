@@ -103,11 +103,13 @@ def put_stage() -> Callable[..., None]:
     """Complete an upstream stage by copying a folder into it."""
     import shutil
 
-    def put(name: str, paths: RunPaths, source: Path, into: str = ".") -> None:
+    def put(
+        name: str, paths: RunPaths, source: Path, into: str = ".", config: Section | None = None
+    ) -> None:
         def body(work: Work) -> None:
             shutil.copytree(source, work.dir / into, dirs_exist_ok=True)
 
-        stage(name, Section(), paths, body, facts={"source": str(source)})
+        stage(name, config or Section(), paths, body, facts={"source": str(source)})
 
     return put
 
@@ -153,7 +155,7 @@ def merged_run(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> RunPaths:
     """A run in which base, prepare (empty), train (the random adapter) and merge have completed."""
-    from medllm.pipeline.config import MergeConfig
+    from medllm.pipeline.config import BaseConfig, MergeConfig, PrepareConfig, SourceConfig
     from medllm.pipeline.weights.merge import merge
 
     folder = tmp_path_factory.mktemp("run")
@@ -161,8 +163,9 @@ def merged_run(
     for name in ("train.jsonl", "validation.jsonl", "test.jsonl"):
         (folder / "rows" / name).write_text("")
     paths = RunPaths(folder / "build")
-    put_stage("base", paths, checkpoint)
-    put_stage("prepare", paths, folder / "rows")
+    sources = (SourceConfig(name="messages", path=Path("mine.jsonl")),)
+    put_stage("base", paths, checkpoint, config=BaseConfig(source="models/invented"))
+    put_stage("prepare", paths, folder / "rows", config=PrepareConfig(sources=sources))
     put_stage("train", paths, adapter, "adapter")
     merge(MergeConfig(seed=0, max_shard_gb=0.001), paths)
     return paths

@@ -26,6 +26,7 @@ import xxhash
 from medllm.convert.checkpoint import MergedCheckpoint, is_finite
 from medllm.convert.hf.handover import Answer, Handed, Request
 from medllm.convert.hf.pretokenizers import pretokenizer
+from medllm.convert.metadata import add_own
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.weights.weight_files import read_object
 
@@ -143,6 +144,7 @@ def convert(request: Request) -> Answer:
     model.model_tensors = {source.name: source.lazy for source in sources.values()}
     own_name = model.get_vocab_base_pre
     model.get_vocab_base_pre = partial(pretokenizer, request.small_files, own_name)
+    add_own(model.gguf_writer, request.own)
     model.write()
     return Answer(
         architecture=gguf.MODEL_ARCH_NAMES[model.model_arch],
@@ -171,7 +173,13 @@ def _model(request: Request) -> Any:
             "Use a Llama, Mistral or Qwen2 model.",
         )
     kind = gguf.LlamaFileType[_FILE_TYPES[request.type]]
-    return model_class(request.small_files, kind, request.outfile, model_name=request.name)
+    return model_class(
+        request.small_files,
+        kind,
+        request.outfile,
+        model_name=request.name,
+        metadata_override=request.override,
+    )
 
 
 def _sources(checkpoint: MergedCheckpoint, model: Any, kind: str) -> Mapping[str, _Source]:

@@ -32,6 +32,8 @@ class Request(BaseModel):
     type: GgufType
     name: str  # general.name
     answer: Path  # where the converter writes its answer
+    override: Path | None = None  # JSON of general.* keys, as llama.cpp's --metadata
+    own: dict[str, str | int | list[str]] = {}  # further keys of the GGUF
 
 
 class Handed(BaseModel):

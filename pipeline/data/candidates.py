@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -31,7 +32,7 @@ from medllm.pipeline.prompts import FORMATS, Message
 from medllm.pipeline.sources.turns import Dropped, Kept
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer
 
 _BATCH = 256  # rows a worker gets at once
 _WAITING = 4  # batches a worker may be ahead of the writer
@@ -195,6 +196,10 @@ _worker: Worker
 def _load_worker(config: PrepareConfig, base: Path) -> None:
     global _worker
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
+    # spaCy and Presidio load these where they can; nothing here needs them, and they cost a
+    # process 320 MB and two seconds. Python takes None for a module that is not installed.
+    for name in ("torch", "transformers"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     _worker = Worker(config, base)
 
 
@@ -215,11 +220,14 @@ def _turns(dialogue: Dialogue) -> list[Message]:
     return [message for message in dialogue.messages if message.role != "system"]
 
 
-def _tokenizer(base: Path) -> PreTrainedTokenizerFast:
-    from transformers import PreTrainedTokenizerFast
+def _tokenizer(base: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
 
-    if not (base / "tokenizer.json").is_file():
+    path = base / "tokenizer.json"
+    if not path.is_file():
         raise MedllmError(
             f"{base} has no tokenizer.json.", "Run `medllm base` again; prepare counts tokens."
         )
-    return PreTrainedTokenizerFast.from_pretrained(base)
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.encode_special_tokens = True
+    return tokenizer

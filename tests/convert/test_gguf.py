@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from medllm.convert.gguf import convert, convert_checkpoint, convert_model, server_template
 from medllm.convert.inspect_gguf import GgufTensor, check_gguf
-from medllm.pipeline.config import ConvertConfig, RunPaths
+from medllm.pipeline.config import BaseConfig, ConvertConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import read_manifest
 from medllm.pipeline.prompts import FORMATS
@@ -35,7 +35,7 @@ def test_metadata_says_nothing_of_this_machine_or_moment(converted_run: RunPaths
     for name in ("base", "medllm"):
         facts = check_gguf(converted_run.stage("convert") / f"{name}-f16.gguf")
         general = {k: v for k, v in facts.metadata.items() if k.startswith("general.")}
-        assert general == {
+        expected = {
             "general.architecture": "llama",
             "general.type": "model",
             "general.name": name,
@@ -43,6 +43,12 @@ def test_metadata_says_nothing_of_this_machine_or_moment(converted_run: RunPaths
             "general.file_type": 1,
             "general.quantization_version": 2,
         }
+        assert general.items() >= expected.items()
+        assert name == "medllm" or general == expected
+        values = [v for v in facts.metadata.values() if isinstance(v, str)]
+        assert not any(str(converted_run.root.parent) in value for value in values)
+    assert general["general.base_model.0.name"] == "invented"
+    assert facts.metadata["medllm.prompt_format"] == "llama2"
 
 
 def test_the_two_models_differ_where_the_adapter_changed_them(converted_run: RunPaths) -> None:
@@ -52,7 +58,7 @@ def test_the_two_models_differ_where_the_adapter_changed_them(converted_run: Run
     )
     changed = set()
     for name, tensor in base.tensors.items():
-        if read(base.path, tensor) != read(merged.path, tensor):
+        if read(base.path, tensor) != read(merged.path, merged.tensors[name]):
             changed.add(name.split(".")[-2])
     assert changed == {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_down"}
 
@@ -264,7 +270,7 @@ def test_a_failed_stage_leaves_nothing_behind(
     paths = RunPaths(tmp_path / "run")
     config = json.loads((copy / "config.json").read_text()) | {"hidden_act": "gelu"}
     (copy / "config.json").write_text(json.dumps(config))
-    put_stage("base", paths, copy)
+    put_stage("base", paths, copy, config=BaseConfig(source="models/invented"))
     shutil.rmtree(paths.stage("convert"), ignore_errors=True)
     with pytest.raises(MedllmError, match="hidden_act"):
         convert(ConvertConfig(seed=0), paths)

@@ -2,34 +2,38 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from medllm.convert.gguf import convert_checkpoint
 from medllm.convert.inspect_gguf import GgufFacts, check_gguf
 from medllm.convert.quantize import check_quantized, quantize
-from medllm.pipeline.config import ConvertConfig, QuantizeConfig, RunPaths
+from medllm.pipeline.config import ConvertConfig, QuantizeConfig, QuantType, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest
+from medllm.pipeline.stages import INPUTS
 
-pytest_plugins = ("tests.small_model",)
-ALL = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "Q3_K_M")
-
-
-@pytest.fixture(scope="module")
-def manifest(converted_run: RunPaths) -> Manifest:
-    return quantize(QuantizeConfig(seed=0, types=ALL), converted_run)
+pytest_plugins = ("tests.small_model", "tests.convert.fidelity.quant_run")
+ALL: tuple[QuantType, ...] = get_args(QuantType)
 
 
 @pytest.fixture(scope="module")
-def folder(manifest: Manifest, converted_run: RunPaths) -> Path:
-    return converted_run.stage("quantize")
+def paths(quant_run: RunPaths, tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
+    folder = tmp_path_factory.mktemp("all") / "run"
+    shutil.copytree(quant_run.root, folder)
+    return RunPaths(folder)
 
 
 @pytest.fixture(scope="module")
-def source(converted_run: RunPaths) -> GgufFacts:
-    return check_gguf(converted_run.stage("convert") / "medllm-f16.gguf")
+def manifest(paths: RunPaths) -> Manifest:
+    """Without importance matrix, so that the mix of types is the plain one."""
+    return quantize(QuantizeConfig(seed=0, types=ALL, imatrix=False), paths)
+
+
+@pytest.fixture(scope="module")
+def folder(manifest: Manifest, paths: RunPaths) -> Path:
+    return paths.stage("quantize")
 
 
 def test_every_type_is_written_and_reported(manifest: Manifest, folder: Path) -> None:
@@ -43,8 +47,29 @@ def test_every_type_is_written_and_reported(manifest: Manifest, folder: Path) ->
         assert sum(report["tensor_types"].values()) == 21
         assert report["tensor_types"]["F32"] == 5
     q4: Any = manifest.report["medllm-q4_k_m.gguf"]
-    assert q4["tensor_types"] == {"F32": 5, "Q4_K": 13, "Q6_K": 3}
     assert 4.5 < q4["bits_per_weight"] < 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [
+        ("Q8_0", {"Q8_0": 16}),
+        ("Q6_K", {"Q6_K": 16}),
+        ("Q5_K_M", {"Q5_K": 13, "Q6_K": 3}),
+        ("Q5_K_S", {"Q5_K": 15, "Q6_K": 1}),
+        ("Q4_K_M", {"Q4_K": 13, "Q6_K": 3}),
+        ("Q4_K_S", {"Q4_K": 13, "Q5_K": 2, "Q6_K": 1}),
+        ("IQ4_XS", {"IQ4_XS": 13, "Q5_K": 2, "Q6_K": 1}),
+        ("Q3_K_L", {"Q3_K": 9, "Q5_K": 6, "Q6_K": 1}),
+        ("Q3_K_M", {"Q3_K": 9, "Q4_K": 4, "Q5_K": 2, "Q6_K": 1}),
+        ("Q2_K", {"Q2_K": 9, "Q3_K": 4, "Q4_K": 2, "Q6_K": 1}),
+    ],
+)
+def test_mix_of_a_model_with_four_heads_over_one(
+    manifest: Manifest, kind: str, types: dict[str, int]
+) -> None:
+    report: Any = manifest.report[f"medllm-{kind.lower()}.gguf"]
+    assert report["tensor_types"] == {"F32": 5, **types}
 
 
 def test_a_quantized_model_still_predicts_alike(folder: Path, source: GgufFacts) -> None:
@@ -66,10 +91,8 @@ def test_a_quantized_model_still_predicts_alike(folder: Path, source: GgufFacts)
     assert (exact - q8).norm() < (exact - q3).norm() < exact.norm()
 
 
-def test_types_of_the_config_only(converted_run: RunPaths, tmp_path: Path) -> None:
-    shutil.copytree(converted_run.root, tmp_path / "run")
-    paths = RunPaths(tmp_path / "run")
-    manifest = quantize(QuantizeConfig(seed=0, types=("Q6_K",)), paths)
+def test_types_of_the_config_only(copied: RunPaths) -> None:
+    manifest = quantize(QuantizeConfig(seed=0, types=("Q6_K",)), copied)
     assert list(manifest.outputs) == ["medllm-q6_k.gguf"]
 
 
@@ -86,15 +109,19 @@ def test_rows_that_fill_no_block(
     convert_checkpoint(folder, converted / "medllm-f16.gguf", ConvertConfig(seed=0))
     paths = RunPaths(tmp_path / "run")
     (tmp_path / "rows").mkdir()
-    for name in ("base", "prepare", "train", "merge"):
+    for name in ("base", "prepare", "train", *({"merge"} & INPUTS.keys())):
         put_stage(name, paths, tmp_path / "rows")
     put_stage("convert", paths, converted)
-    manifest = quantize(QuantizeConfig(seed=0, types=("Q8_0", "Q4_K_M")), paths)
+    put_stage("imatrix", paths, tmp_path / "rows")
+    config = QuantizeConfig(seed=0, types=("Q8_0", "Q4_K_M", "IQ4_XS"), imatrix=False)
+    manifest = quantize(config, paths)
     q8: Any = manifest.report["medllm-q8_0.gguf"]
     assert q8["fallbacks"] == {"blk.0.ffn_down.weight": "F16, rows of 200"}
     q4: Any = manifest.report["medllm-q4_k_m.gguf"]
     assert len(q4["fallbacks"]) == 9
     assert q4["fallbacks"]["blk.0.attn_q.weight"] == "Q5_0, rows of 192"
+    iq4: Any = manifest.report["medllm-iq4_xs.gguf"]
+    assert iq4["fallbacks"]["blk.0.attn_q.weight"] == "IQ4_NL, rows of 192"
     message = capsys.readouterr().err
     assert "quantize: 9 tensors of medllm-q4_k_m.gguf are not Q4_K_M" in message
 
@@ -124,9 +151,8 @@ def test_what_a_wrong_result_would_look_like(folder: Path, source: GgufFacts) ->
     refused(replace(facts, metadata=metadata), source, "Q4_K_M", "general.extra is not")
 
 
-def test_a_source_cut_in_half(converted_run: RunPaths, tmp_path: Path, put_stage: Any) -> None:
-    shutil.copytree(converted_run.root, tmp_path / "run")
-    paths = RunPaths(tmp_path / "run")
+def test_a_source_cut_in_half(copied: RunPaths, tmp_path: Path, put_stage: Any) -> None:
+    paths = copied
     half = tmp_path / "half"
     half.mkdir()
     whole = (paths.stage("convert") / "medllm-f16.gguf").read_bytes()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from medllm.convert.fidelity import stage as fidelity_stage
-from medllm.convert.fidelity.config import FidelityConfig
 from medllm.convert.fidelity.perplexity import Divergence, Estimate
 from medllm.convert.fidelity.report import markdown, plot, screen_table
 from medllm.convert.fidelity.results import (
@@ -23,18 +22,20 @@ from medllm.convert.fidelity.results import (
     recommended,
 )
 from medllm.convert.fidelity.stage import fidelity
-from medllm.pipeline.config import RunPaths
+from medllm.pipeline.config import FidelityConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest
-from tests.convert.fidelity.conftest import dialogue
+from tests.convert.fidelity.made import dialogue
 
-pytest_plugins = ("tests.small_model",)
+pytest_plugins = ("tests.small_model", "tests.convert.fidelity.quant_run")
 
 
 @pytest.fixture(scope="module")
-def measured(run: RunPaths, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunPaths, Manifest]:
+def measured(
+    quant_run: RunPaths, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunPaths, Manifest]:
     folder = tmp_path_factory.mktemp("measured") / "run"
-    shutil.copytree(run.root, folder)
+    shutil.copytree(quant_run.root, folder)
     paths = RunPaths(folder)
     return paths, fidelity(FidelityConfig(seed=3, chunks=50), paths)
 
@@ -95,7 +96,7 @@ def test_a_model_that_disagrees_with_itself(
 ) -> None:
     wrong = divergence(0.2, ppl=30.0)
     monkeypatch.setattr(fidelity_stage, "measure", lambda *_: wrong)
-    with pytest.raises(MedllmError, match="against its own predictions: mean KLD 0.2"):
+    with pytest.raises(MedllmError, match=r"against its own predictions: mean KLD 0\.2"):
         fidelity(FidelityConfig(seed=3), copied)
 
 
@@ -219,13 +220,13 @@ def made_up() -> Fidelity:
 
 
 def _grown(quant: Quant) -> Quant:
-    return quant.model_copy(update={"memory": {n: 40 * GIB for n in quant.memory}})
+    return quant.model_copy(update={"memory": dict.fromkeys(quant.memory, 40 * GIB)})
 
 
 def _with_quants(paths: RunPaths) -> RunPaths:
-    from medllm.convert.fidelity.config import ImatrixConfig, QuantizeConfig
     from medllm.convert.imatrix import imatrix
     from medllm.convert.quantize import quantize
+    from medllm.pipeline.config import ImatrixConfig, QuantizeConfig
 
     imatrix(ImatrixConfig(seed=1, chunks=4), paths)
     quantize(QuantizeConfig(seed=1, types=("Q4_K_M",)), paths)

@@ -5,24 +5,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medllm.convert.fidelity.config import ImatrixConfig, QuantizeConfig
 from medllm.convert.fidelity.dialogues import Vocabulary, draw
 from medllm.convert.imatrix import imatrix, read_imatrix
 from medllm.convert.inspect_gguf import GgufFacts, check_gguf
 from medllm.convert.llama_cpp import run_tool
 from medllm.convert.quantize import make_quant, quantize
-from medllm.pipeline.config import RunPaths
+from medllm.pipeline.config import ImatrixConfig, QuantizeConfig, RunPaths
 from medllm.pipeline.data.schema import read_dialogues
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import read_manifest
 from medllm.pipeline.prompts import Message
-from tests.convert.fidelity.conftest import TYPED, dialogue
+from tests.convert.fidelity.made import TYPED, dialogue
 
-pytest_plugins = ("tests.small_model",)
+pytest_plugins = ("tests.small_model", "tests.convert.fidelity.quant_run")
 
 
-def test_all_of_a_small_corpus_and_its_provenance(run: RunPaths, source: GgufFacts) -> None:
-    report: Any = read_manifest(run.stage("imatrix")).report
+def test_all_of_a_small_corpus_and_its_provenance(quant_run: RunPaths, source: GgufFacts) -> None:
+    report: Any = read_manifest(quant_run.stage("imatrix")).report
     assert report["chunk_tokens"] == 256  # the model's whole context
     assert report["dialogues"] == 60  # made-3 counts once, the one with </s> not at all
     assert report["dialogues_available"] == 61
@@ -31,14 +30,14 @@ def test_all_of_a_small_corpus_and_its_provenance(run: RunPaths, source: GgufFac
     with Vocabulary(source.path, "llama2") as vocabulary:
         tokens = sum(
             len(vocabulary.encode(each.messages))
-            for each in list(read_dialogues(run.stage("prepare") / "train.jsonl"))[:60]
+            for each in list(read_dialogues(quant_run.stage("prepare") / "train.jsonl"))[:60]
         )
     assert report["chunks"] == tokens // 256
 
 
-def test_entries_are_the_activations_of_the_model(run: RunPaths, source: GgufFacts) -> None:
-    sha256 = read_manifest(run.stage("convert")).outputs["medllm-f16.gguf"].sha256
-    matrix = read_imatrix(run.stage("imatrix") / "imatrix.gguf", source, sha256)
+def test_entries_are_the_activations_of_the_model(quant_run: RunPaths, source: GgufFacts) -> None:
+    sha256 = read_manifest(quant_run.stage("convert")).outputs["medllm-f16.gguf"].sha256
+    matrix = read_imatrix(quant_run.stage("imatrix") / "imatrix.gguf", source, sha256)
     assert len(matrix.entries) == 14  # seven matrices in each of two layers
     # What enters the attention is normalised: with gain 1 and embeddings of variance 0.02² its
     # squares average to 0.02² / (0.02² + 1e-5), the epsilon of the norm.
@@ -60,11 +59,11 @@ def test_a_typed_control_token_is_no_control_token(source: GgufFacts) -> None:
         assert vocabulary.survives_writing(plain)
 
 
-def test_the_choice_follows_the_seed_and_not_the_order(run: RunPaths, tmp_path: Path) -> None:
+def test_the_choice_follows_the_seed_and_not_the_order(quant_run: RunPaths, tmp_path: Path) -> None:
     lines = [dialogue(n) for n in range(30)]
     (tmp_path / "a.jsonl").write_text("".join(lines))
     (tmp_path / "b.jsonl").write_text("".join(reversed(lines)))
-    with Vocabulary(run.stage("convert") / "medllm-f16.gguf", "llama2") as vocabulary:
+    with Vocabulary(quant_run.stage("convert") / "medllm-f16.gguf", "llama2") as vocabulary:
         first, same, other = (
             [each.id for each in draw(tmp_path / name, vocabulary, 500, seed).dialogues]
             for name, seed in (("a.jsonl", 1), ("b.jsonl", 1), ("a.jsonl", 2))
@@ -80,10 +79,10 @@ def test_too_little_training_text(make_run: Callable[..., RunPaths]) -> None:
         imatrix(ImatrixConfig(seed=1), make_run("", ""))
 
 
-def test_quants_name_the_matrix_they_were_made_with(run: RunPaths) -> None:
-    folder = run.stage("quantize")
+def test_quants_name_the_matrix_they_were_made_with(quant_run: RunPaths) -> None:
+    folder = quant_run.stage("quantize")
     metadata = check_gguf(folder / "medllm-q4_k_m.gguf").metadata
-    report: Any = read_manifest(run.stage("imatrix")).report
+    report: Any = read_manifest(quant_run.stage("imatrix")).report
     assert metadata["quantize.imatrix.dataset"] == report["dataset"]
     assert metadata["quantize.imatrix.chunks_count"] == report["chunks"]
     assert metadata["quantize.imatrix.entries_count"] == 14
@@ -93,17 +92,17 @@ def test_quants_name_the_matrix_they_were_made_with(run: RunPaths) -> None:
 
 
 def test_a_matrix_changes_the_rounding_of_q4_and_not_of_q8(
-    run: RunPaths, source: GgufFacts, tmp_path: Path
+    quant_run: RunPaths, source: GgufFacts, tmp_path: Path
 ) -> None:
     plain = tmp_path / "q4.gguf"
     make_quant(source, plain, "Q4_K_M", None)
-    weighed = run.stage("quantize") / "medllm-q4_k_m.gguf"
+    weighed = quant_run.stage("quantize") / "medllm-q4_k_m.gguf"
     assert _blocks(plain, "blk.0.attn_q.weight") != _blocks(weighed, "blk.0.attn_q.weight")
     assert _blocks(plain, "token_embd.weight") == _blocks(weighed, "token_embd.weight")
     forced = tmp_path / "q8.gguf"
-    matrix = run.stage("imatrix") / "imatrix.gguf"
+    matrix = quant_run.stage("imatrix") / "imatrix.gguf"
     run_tool("llama-quantize", ["--imatrix", matrix, source.path, forced, "Q8_0"])
-    ours = run.stage("quantize") / "medllm-q8_0.gguf"
+    ours = quant_run.stage("quantize") / "medllm-q8_0.gguf"
     assert all(_blocks(forced, name) == _blocks(ours, name) for name in source.tensors)
 
 

@@ -19,7 +19,7 @@ from medllm.convert.llama_cpp import run_tool, silence_native_logs
 from medllm.pipeline.config import RunPaths
 from medllm.pipeline.errors import MedllmError
 
-pytest_plugins = ("tests.small_model",)
+pytest_plugins = ("tests.small_model", "tests.convert.fidelity.quant_run")
 CHUNK = 256
 OUTPUT = """\
 0.00.037.953 I kl_divergence: computing over 3 chunks, n_ctx=256, batch_size=256, n_seq=1
@@ -42,9 +42,9 @@ BASE = BaseLogits(Path("base.kld"), 3, CHUNK, 5.8, 0)
 
 
 @pytest.fixture(scope="module")
-def ids(run: RunPaths, source: GgufFacts) -> list[int]:
+def ids(quant_run: RunPaths, source: GgufFacts) -> list[int]:
     with Vocabulary(source.path, "llama2") as vocabulary:
-        drawn = draw(run.stage("prepare") / "test.jsonl", vocabulary, 10**6, 1)
+        drawn = draw(quant_run.stage("prepare") / "test.jsonl", vocabulary, 10**6, 1)
     return [token for each in drawn.ids for token in each]
 
 
@@ -125,6 +125,7 @@ def test_the_report_is_read() -> None:
         ("over 3 chunks", "over 2 chunks", "computing over 3 chunks of 256"),
         ("Same top p: 93.337", "Same top p: 193.337", "figures that can be"),
         ("372.634111", "0.634111", "figures that can be"),
+        ("0.007760", "-nan", "log ratio"),
         ("Same top p: 93.337 ± 0.274 %\n", "", "same top"),
     ],
 )
@@ -134,6 +135,11 @@ def test_a_report_of_another_kind_is_an_error(old: str, new: str, what: str) -> 
         perplexity.parse(OUTPUT.replace(old, new), BASE)
     with pytest.raises(MedllmError, match="does not say"):
         perplexity.parse(OUTPUT + OUTPUT, BASE)
+
+
+def test_equal_models_have_no_error_of_their_ratio() -> None:
+    same = OUTPUT.replace("0.007760", "-nan").replace("0.017915", "0.000001")
+    assert perplexity.parse(same, BASE).log_ratio_error == 0
 
 
 def test_llama_perplexity_that_fails(source: GgufFacts, tmp_path: Path) -> None:
@@ -220,7 +226,7 @@ def test_a_bench_report_of_another_kind_is_an_error() -> None:
 
 
 def test_token_ids_are_those_of_training(
-    ids: list[int], run: RunPaths, tokenizer_folder: Path, source: GgufFacts
+    ids: list[int], quant_run: RunPaths, tokenizer_folder: Path, source: GgufFacts
 ) -> None:
     from transformers import PreTrainedTokenizerFast
 
@@ -228,7 +234,7 @@ def test_token_ids_are_those_of_training(
     from medllm.pipeline.prompts import FORMATS
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer_folder)
-    dialogues = list(read_dialogues(run.stage("prepare") / "train.jsonl"))
+    dialogues = list(read_dialogues(quant_run.stage("prepare") / "train.jsonl"))
     with Vocabulary(source.path, "llama2") as vocabulary:
         for each in dialogues:
             trained = FORMATS["llama2"].encode(tokenizer, each.messages).input_ids

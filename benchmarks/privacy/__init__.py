@@ -1,0 +1,1 @@
+"""Invented clinical notes with every span of personal data marked."""

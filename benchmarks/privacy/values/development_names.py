@@ -1,0 +1,51 @@
+"""Names of the development set.
+
+Some are also everyday or medical words (Grace, Mark, Hope, Graves, Bell), because those are the
+ones that software mistakes.
+"""
+
+# origin: women's given names, men's given names, surnames
+ORIGINS = {
+    "plain": ("Deborah Annette Kathleen Joyce", "Wallace Gerald Curtis Dwayne",
+              "Hutchins Radford Stovall Pruitt Kimbrough Weatherby"),
+    "word": ("Grace Hope Joy April Violet", "Mark Will Bill Grant Chase",
+             "Rivers Summers Price Long Day Field Marsh Bishop"),
+    "eponym": ("Ada Lydia Norma", "Clark Foster Milton",
+               "Graves Bell Addison Barrett Foley Wilson"),
+    "irish": ("Siobhán Maeve Orla", "Declan Cormac Eoin", "O'Donoghue McGillicuddy Fitzmaurice"),
+    "welsh": ("Angharad Carys", "Gethin Emrys", "Llewelyn Prothero"),
+    "nordic": ("Solveig Astrid Ingrid", "Torbjørn Leif Anders", "Åkesson Halvorsen Lindqvist"),
+    "german": ("Heike Liesel", "Jürgen Dieter", "Müller-Voss Dreyfuss Steinhauer"),
+    "dutch": ("Marijke Femke", "Joost Pieter", "van_der_Meulen de_Groot ten_Boom"),
+    "polish": ("Agnieszka Jadwiga", "Zbigniew Wojciech", "Wróblewska Kowalczyk Szymczak"),
+    "czech": ("Zdeňka Ludmila", "Bohumil Radek", "Hájek Novotná Procházka"),
+    "russian": ("Svetlana Galina", "Evgeny Arkady", "Zhdanova Melnikov Tsvetkov"),
+    "greek": ("Despina Eleni", "Stavros Panagiotis", "Papanikolaou Karras Vlahos"),
+    "turkish": ("Elif Gülşen", "Emre Kağan", "Yıldırım Özdemir Aksoy"),
+    "armenian": ("Anahit Siranush", "Hovsep Garo", "Ter-Petrosyan Manoogian"),
+    "arabic": ("Khadija Rania Samira", "Abdulrahman Tariq Yousef", "al-Masri Haddad El-Sayed"),
+    "persian": ("Shirin Parisa", "Behrouz Kourosh", "Farahani Tehrani Moradi"),
+    "hebrew": ("Tzipora Yael", "Mordechai Avi", "Ben-David Rosenzweig Shapira"),
+    "indian": ("Lakshmi Anjali Priyanka", "Rajesh Venkat Harpreet",
+               "Subramanian Chaudhary Iyer Gill"),
+    "pakistani": ("Zainab Ayesha", "Bilal Usman", "Qureshi Siddiqui Butt"),
+    "chinese": ("Xiuying Mei-Ling", "Zhiwei Jianguo", "Zhao Huang Ng Xu"),
+    "korean": ("Eun-ji Soo-yeon", "Min-jun Dong-hyun", "Pak Choi Ahn"),
+    "japanese": ("Haruko Sachiko", "Takeshi Kenji", "Nakagawa Fujimoto Ueda"),
+    "vietnamese": ("Thu_Trang Bich_Ngoc", "Quang Duc", "Nguyen Huynh Do"),
+    "filipino": ("Maricel Rosalinda", "Rodrigo Jun-Jun", "Macaraeg Dimaculangan Bautista"),
+    "hawaiian": ("Leilani Kalena", "Keoni Makoa", "Kahananui Kealoha"),
+    "navajo": ("Nizhoni Yanaha", "Hastiin Delmar", "Begay Tsosie Yazzie"),
+    "igbo": ("Ngozi Chiamaka", "Chukwuemeka Obinna", "Okonkwo-Bell Nwachukwu Eze"),
+    "yoruba": ("Folasade Yetunde", "Babatunde Olumide", "Adebayo-Cole Ogunleye"),
+    "ghanaian": ("Abena Akosua", "Kwabena Yaw", "Owusu-Ansah Boateng"),
+    "ethiopian": ("Tigist Selamawit", "Dawit Tesfaye", "Gebremedhin Wolde"),
+    "somali": ("Hodan Fadumo", "Abdirahman Warsame", "Jimale Hersi"),
+    "haitian": ("Guerline Marie-Ange", "Wisler Jean-Baptiste", "Désir Toussaint-Paul Pierre"),
+    "spanish": ("Guadalupe Itzel María_José", "Rigoberto Heriberto Ángel",
+                "Núñez de_la_Cruz Villaseñor Peña-Ortiz"),
+    "portuguese": ("Conceição Iracema", "João Thiago", "Figueiredo dos_Santos Gonçalves"),
+    "italian": ("Fiammetta Rosaria", "Gennaro Ottavio", "Di_Benedetto Castellucci"),
+    "french": ("Ghislaine Maëlle", "Thibault Étienne", "Beauchêne L'Écuyer Delacroix-Roy"),
+    "pet_names": ("Kiki Trudy Dottie", "Buddy Skip Mick", "Tran Popovich Applewhite"),
+}  # fmt: skip
