@@ -13,7 +13,7 @@ from medllm.pipeline.privacy.vocabulary.lexicon import COMMON, EPONYM, WORD
 _EXACT = frozenset(PhiType) - {PhiType.NAME, PhiType.DATE, PhiType.AGE}
 _LEAST = 4  # characters; a shorter value elsewhere may be something else
 _INITIALS = r"(?:(?<![^\W\d_])[A-Z]\.[ ]?){0,2}"
-_BEHIND = re.compile(r"(?:['’]s?)?(?:[ \-]+[^\W\d_]+){1,3}")
+_BEHIND = re.compile(r"(?:['’]s?)?(?:[ \-]+[^\W\d_]+){1,2}")
 _STARTS = frozenset(".!?:\n")
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Scrubber:
     """Stateless between calls: the result depends on mode, seed and the dialogue alone.
 
-    The first one in a process reads the name and place lists, which takes a few seconds. Texts
-    that still hold an identifier afterwards are possible: see ``residual``.
+    The first one in a process imports Presidio and reads the lists of names and places: some five
+    seconds and 600 MB, so build it before workers are forked. Texts that still hold an identifier
+    afterwards are possible: see ``residual``.
     """
 
     def __init__(self, mode: Mode, seed: int) -> None:

@@ -10,6 +10,7 @@ from medllm.pipeline.privacy.recognizers.dates import AgeRecognizer, DateRecogni
 from medllm.pipeline.privacy.recognizers.numbers import NumberRecognizer, UsernameRecognizer
 from medllm.pipeline.privacy.recognizers.people import PersonRecognizer
 from medllm.pipeline.privacy.recognizers.places import PlaceRecognizer
+from medllm.pipeline.privacy.recognizers.signs import SignRecognizer
 from medllm.pipeline.privacy.recognizers.strangers import StrangerRecognizer
 
 __all__ = ["Found", "SpanRecognizer", "own_recognizers"]
@@ -23,6 +24,7 @@ def own_recognizers() -> tuple[SpanRecognizer, ...]:
         AgeRecognizer(),
         DateRecognizer(),
         PersonRecognizer(),
+        SignRecognizer(),
         StrangerRecognizer(),
         PlaceRecognizer(),
         AddressRecognizer(),

@@ -23,9 +23,10 @@ _UNIT = (
     r"#)[ ]?[A-Z]?\d{0,5}[A-Z]?\b)?"
 )
 _STREET = re.compile(
-    rf"(?<![\w.])\d{{1,6}}(?:-\d+)?[A-Za-z]?,?[ ](?:\d{{1,4}}[ ])?"
+    rf"(?<![\w.])\d{{1,6}}(?:[-/]\d+)?[A-Za-z]?,?[ ](?:\d{{1,4}}[ ])?"
     rf"(?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?[ ])?"
-    rf"(?:(?:{CAP_WORD}|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}{_TYPES}\b\.?{_UNIT}"
+    rf"(?:(?:{CAP_WORD}|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}{_TYPES}\b\.?"
+    rf"(?:[ ](?:NW|NE|SW|SE|N|S|E|W)\b)?{_UNIT}"
 )
 _STREET_SMALL = re.compile(
     r"(?<![\w.])\d{1,6}[a-z]?,? (?:[a-z]+ ){1,3}(?:street|avenue|ave|road|lane|boulevard|"
@@ -38,7 +39,8 @@ _STREET_NAMED = re.compile(
     rf"Crescent)\b{_UNIT}"
 )
 _STREET_ABROAD = re.compile(
-    rf"(?<!\w)(?:Rue|Via|Calle|Avenida|Rua|Plaza|Piazza|Carrer|Strada|Ulica|Paseo)[ ]"
+    r"(?<!\w)(?:\d{1,5},?[ ])?"
+    r"(?:Rue|Via|Calle|Avenida|Rua|Plaza|Piazza|Carrer|Strada|Ulica|Paseo)[ ]"
     rf"(?:(?:de|la|del|du|des|di|da|do)[ ])*{CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}(?:,?[ ]\d{{1,5}}\b)?"
 )
 _STREET_ENDS = (
@@ -160,7 +162,7 @@ class AddressRecognizer(SpanRecognizer):
             for match in _ZIP_LABEL.finditer(text):
                 if any(char.isdigit() for char in match["zip"]):
                     yield *match.span("zip"), PhiType.ZIP
-        if any(len(number) in (5, 10) for number in clues.numbers):
+        if clues.longest > 4:
             for match in _ZIP.finditer(text):
                 if match["plus"]:
                     yield match.start(), match.end(), PhiType.ZIP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +15,12 @@ from medllm.pipeline.privacy.vocabulary.lexicon import lexicon
 
 CAPITAL = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĢĪİĶĹĽŁŃŇŌŐŒŔŘŚŞŠŢŤŪŮŰŹŻŽȘȚ"
 """Capital letters of Latin alphabets, for a character class."""
+MEDICAL_SHAPE = re.compile(
+    r"(?:ine|ol|ide|ate|cin|zole|mab|nib|pril|tan|tin|itis|osis|emia|oma|pathy|ectomy|ium|"
+    r"gram|scopy|"
+    r"logy|ic|ous|tion|ment|ness|ular|ology|ine|cillin|cycline|ing|ed|ly|ism|ies|ate|xin|ase|one)$"
+)
+"""Endings of drugs, diseases and adjectives: a word on no list that ends so is no name."""
 Found = tuple[int, int, PhiType]  # start, end, type
 _MID = frozenset("abcdefghijklmnopqrstuvwxyz,;(")
 

@@ -16,8 +16,14 @@ _LETTERS = {
     code: " " for code in range(128) if not chr(code).isalpha() and chr(code) != "'"
 } | dict.fromkeys(map(ord, "“”„«»–—…•·‘´`"), " ")
 _LETTERS[ord("’")] = "'"
+_GROUP = re.compile(r"\d+")
 _DIGITS = re.compile(r"\d+(?:[-/.:() ]{1,3}\d+)*")
 _MIXED = re.compile(r"(?<=[A-Za-z])\d|\d(?=[A-Z])")
+SURNAME_ENDING = re.compile(
+    r"^.{3,}(?:ova|eva|ović|ovic|evic|ić|icz|czyk|wski|wska|cki|cka|nsky|nski|enko|chuk|sson|sdottir|"
+    r"sdóttir|inen|escu|oğlu|oglu|poulos|shvili|adze|ström|strom|quist|berg|feld|mann|stein|ková)$"
+)
+"""How many a family name ends that is on no list."""
 _CONTRACTIONS = frozenset(("s", "m", "ve", "ll", "re", "d", "t"))
 
 
@@ -31,7 +37,7 @@ class Clues:
     has_name: bool  # a capitalised word is on the lists of names
     has_city: bool  # a capitalised word is, or begins, a town on the list
     has_unlisted: bool  # a capitalised word is neither a frequent word nor a name
-    numbers: tuple[str, ...]  # runs of digits with the signs inside them
+    numbers: frozenset[str]  # digits in a row
     longest: int  # digits in a row, at most
     most: int  # digits in a run, at most
     mixed: bool  # a digit stands next to a letter
@@ -67,7 +73,7 @@ def read_clues(text: str, lexicon: Lexicon) -> Clues:
         if flag & COMMON:
             if lowered not in towns:
                 continue
-        elif flag & NAME:
+        elif flag & NAME or (not flag and SURNAME_ENDING.search(lowered)):
             has_name = True
         if flag & CITY:
             has_city = True
@@ -75,12 +81,11 @@ def read_clues(text: str, lexicon: Lexicon) -> Clues:
             has_city = any(rest[0] in words for rest in towns[lowered])
         if not flag & COMMON:
             has_unlisted = True
-    numbers = tuple(_DIGITS.findall(text))
-    longest = most = 0
-    for number in numbers:
-        digits = re.findall(r"\d+", number) if len(number) > 2 else (number,)
-        longest = max(longest, *map(len, digits))
-        most = max(most, sum(map(len, digits)))
+    numbers = frozenset(_GROUP.findall(text))
+    longest = max(map(len, numbers), default=0)
+    most = longest
+    if len(numbers) > 1:
+        most = max(sum(map(str.isdigit, run)) for run in _DIGITS.findall(text))
     return Clues(
         words,
         tokens,

@@ -102,7 +102,8 @@ _HOLIDAY_NAMES = (
 _HOLIDAY = re.compile(
     rf"\b{_HOLIDAY_NAMES}(?:[ ]+(?:of[ ]+|in[ ]+)?|,[ ]+|['’ ]+)(?:(?:19|20)\d\d|['’]\d\d)\b"
     rf"|\b(?:on|last|since|past|before|after|around|until|till|by|at|over|during|"
-    rf"following)[ ](?:the[ ])?(?P<day>{_HOLIDAY_NAMES})\b(?!['’]|[ ](?:tree|dinner|party|"
+    rf"following)[ ](?:the[ ])?(?P<day>{_HOLIDAY_NAMES}(?:[ ]+(?:of[ ]+|in[ ]+)?(?:19|"
+    rf"20)\d\d)?)\b(?!['’]|[ ](?:tree|dinner|party|"
     rf"present|gift|card))",
     re.IGNORECASE,
 )
@@ -142,7 +143,7 @@ _AGE = re.compile(
     rf"PMH|past)))",
     re.IGNORECASE,
 )
-_OLD_STARTS = frozenset((*(str(age) for age in range(90, 100)), "10", "11", "12"))
+_OLD_NUMBERS = frozenset(map(str, range(90, 126)))
 _OLD_WORDS = frozenset(("ninety", "hundred"))
 
 
@@ -162,7 +163,7 @@ class DateRecognizer(SpanRecognizer):
                 found = self._around(text, match)
                 if found:
                     yield *found, PhiType.DATE
-        if any(len(number) > 4 for number in clues.numbers):
+        if clues.most > 2:
             for match in _NUMERIC.finditer(text):
                 if _possible(match[0]):
                     yield match.start(), match.end(), PhiType.DATE
@@ -237,12 +238,7 @@ class AgeRecognizer(SpanRecognizer):
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Ages over 89 in ``text``; never the words "90 or older"."""
-        old = any(
-            (len(number) < 4 and number.isdigit() and 90 <= int(number) < 126)
-            or number[:2] in _OLD_STARTS
-            for number in clues.numbers
-        )
-        if not old and _OLD_WORDS.isdisjoint(clues.words):
+        if _OLD_NUMBERS.isdisjoint(clues.numbers) and _OLD_WORDS.isdisjoint(clues.words):
             return
         for match in _AGE.finditer(text):
             group = match.lastgroup

@@ -83,7 +83,11 @@ RULES = (
         unlisted="any",
     ),
     _rule(
-        "named called calls call known goes by",
+        "call calls called goes name",
+        r"\b(?:call(?:s|ed)? (?:me|him|her)|goes by|by the name of|name(?: appears as)?)[ ]+",
+    ),
+    _rule(
+        "named known",
         r"\b(?:named|(?:call(?:s|ed)?|called)[ ](?:me|him|her)|known[ ]as|goes[ ]by|by the "
         r"name of)[ ]+",
         unlisted="no",

@@ -11,8 +11,11 @@ from medllm.pipeline.privacy.recognizers.clues import Clues
 from medllm.pipeline.privacy.vocabulary import word_set
 
 _VALUE = re.compile(
-    r"(?<![\w.,/@-])[A-Za-z0-9]+(?:[-/.]?[A-Za-z0-9]+)*(?:[ ](?=[\dA-Z]*\d)[\dA-Z]{2,6}\b){0,4}"
+    r"(?<![\w.,/@-])(?=[A-Za-z]{0,5}[-/.]?[A-Za-z]{0,4}\d)"
+    r"[A-Za-z0-9]+(?:[-/.]?[A-Za-z0-9]+)*"
+    r"(?:[ ](?=[\dA-Z]*\d)[\dA-Z]{2,6}\b){0,4}"
 )
+_LETTERS_BEFORE = re.compile(r"(?<!\w)[A-Z]{1,4}[ ]$")
 _UNIT = re.compile(
     r"[ ]?(?:mg|mcg|ml|iu|units?|cells|mm|cm|%|/|years?|days?|weeks?|months?|hours?|kcal|"
     r"cal|calories|times|copies|steps|rpm|bpm|dollars|rs|usd)\b|[ ]?%",
@@ -49,7 +52,7 @@ _LABELS = tuple(
             PhiType.VEHICLE,
             _label(
                 r"vin|licen[sc]e plate|number plate|plate|registration "
-                r"plate|vehicle(?: identification)?|tag",
+                r"plate|vehicle(?: identification| reg\w*)?|tag",
                 "car|vehicle registration|registration",
             ),
         ),
@@ -74,7 +77,7 @@ _LABELS = tuple(
             PhiType.ACCOUNT,
             _label(
                 r"account|acct|a/c|routing|iban|credit card|debit card|"
-                r"invoice",
+                r"invoice|card ending(?: in| with)?",
                 "bank|card|billing|visa|mastercard|amex",
             ),
         ),
@@ -143,11 +146,13 @@ _SEVEN = re.compile(
 _FAX_NEAR = re.compile(r"\bfax\b[^\d\n]{0,20}$", re.IGNORECASE)
 _SSN = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
 _LONG = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,3}-?)?\d{6,20}(?![\w%/]|[.,]\d)")
+_CITED = re.compile(r"(?:PMID|PMC|NCT|DOI|ISBN|ICD)[ :]*$", re.IGNORECASE)
 _NO_ID = re.compile(r"(?:NCT|PMC|PMID|DOI|RS|NM|NP|ICD|CPT|ISBN)", re.IGNORECASE)
 _VIN = re.compile(r"\b(?=[A-Z0-9]*\d)(?=(?:\d*[A-Z]){3})[A-HJ-NPR-Z0-9]{17}\b")
 _PLATE = re.compile(
     r"(?<![a-z])(?:licen[sc]e plate|number plate|plates?|registration plate)(?: (?:number|"
-    r"no\.?|is|reads|#))*[ :#]*(?P<plate>[A-Z0-9]{1,4}[- ]?[A-Z0-9]{1,4}(?:[- ][A-Z0-9]{1,4})?)\b",
+    r"no\.?|is|reads|#))*[ :#]*"
+    r"(?P<plate>[A-Z0-9]{1,4}[- ]?[A-Z0-9]{1,4}(?:[- ][A-Z0-9]{1,4}){0,2}(?<=\d))\b",
     re.IGNORECASE,
 )
 _HANDLE = re.compile(r"(?<![\w@.%+-])@(?P<handle>[A-Za-z_][\w.]{1,29}\w)")
@@ -188,7 +193,7 @@ class NumberRecognizer(SpanRecognizer):
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Numbers in ``text``; nothing is looked at unless some value is long enough."""
-        labelled = not _LABEL_WORDS.isdisjoint(clues.words)
+        labelled = "S/N" in text or not _LABEL_WORDS.isdisjoint(clues.words)
         if labelled and (clues.most > 2 or clues.mixed):
             for match in _VALUE.finditer(text):
                 yield from self._labelled(text, match)
@@ -223,33 +228,34 @@ class NumberRecognizer(SpanRecognizer):
             value = match[0]
             long = value[0].isalpha() or len(value) > 7
             counts = value.endswith("000") or _UNIT.match(text, match.end())
-            if long and not counts and not _NO_ID.match(value):
+            cited = _CITED.search(text, max(0, match.start() - 8), match.start())
+            if long and not counts and not cited and not _NO_ID.match(value):
                 yield match.start(), match.end(), PhiType.ID
 
     def _labelled(self, text: str, match: re.Match[str]) -> Iterator[Found]:
-        value = match[0]
-        digits = sum(char.isdigit() for char in value)
-        if digits < 3:
-            return
+        """The value, with letters that stand before it ("BCX 882 1190"), if a label precedes."""
         start, end = match.span()
-        if _UNIT.match(text, end):
+        digits = sum(char.isdigit() for char in match[0])
+        if digits < 3 or _UNIT.match(text, end):
             return
-        for type_, label in _LABELS:
-            if not label.search(text, max(0, start - 50), start):
-                continue
-            if digits == 3 and (len(value) < 5 or type_ in (PhiType.PHONE, PhiType.ID)):
-                continue
-            if type_ in (PhiType.PHONE, PhiType.FAX) and not 7 <= digits <= 15:
-                continue
-            if (
-                type_ is not PhiType.MRN
-                and digits == 4
-                and len(value) == 4
-                and value[:2] in ("19", "20")
-            ):
-                continue  # a year
-            yield start, end, type_
-            return
+        letters = _LETTERS_BEFORE.search(text, max(0, start - 5), start)
+        for begin in (start, letters.start()) if letters else (start,):
+            for type_, label in _LABELS:
+                if label.search(text, max(0, begin - 50), begin) and self._can_be(
+                    type_, text[begin:end], digits
+                ):
+                    yield begin, end, type_
+                    return
+
+    @staticmethod
+    def _can_be(type_: PhiType, value: str, digits: int) -> bool:
+        """Whether a value is long enough for its label, and no year."""
+        if type_ in (PhiType.PHONE, PhiType.FAX):
+            return 7 <= digits <= 15
+        if digits == 3 and (len(value) < 5 or type_ is PhiType.ID):
+            return False
+        year = len(value) == 4 and value[:2] in ("19", "20") and value.isdigit()
+        return type_ is PhiType.MRN or not year
 
 
 class UsernameRecognizer(SpanRecognizer):

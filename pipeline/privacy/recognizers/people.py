@@ -1,4 +1,4 @@
-"""Names of people: by title, greeting, signature, introduction, relation, and in running text."""
+"""Names of people in running text, by the lists of names and by the words around them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from collections.abc import Iterator
 from medllm.pipeline.privacy.identifiers import PhiType
 from medllm.pipeline.privacy.recognizers.base import (
     CAPITAL,
+    MEDICAL_SHAPE,
     Found,
     SpanRecognizer,
     is_mid_sentence,
     is_whole,
 )
-from medllm.pipeline.privacy.recognizers.clues import Clues
+from medllm.pipeline.privacy.recognizers.clues import SURNAME_ENDING, Clues
 from medllm.pipeline.privacy.recognizers.name_rules import (
-    MODALS,
     MONTHS,
-    NEVER_LOWER,
-    RULES,
-    Rule,
 )
-from medllm.pipeline.privacy.vocabulary.eponyms import HEADS, NEVER, SURE_HEADS
+from medllm.pipeline.privacy.vocabulary.eponyms import HEADS, SURE_HEADS
 from medllm.pipeline.privacy.vocabulary.lexicon import (
     CITY,
     COMMON,
@@ -37,22 +34,21 @@ from medllm.pipeline.privacy.vocabulary.lexicon import (
 )
 
 _LETTERS = r"(?:[^\W\d_]|['’\-](?=[^\W\d_]))*"
-_WORD = rf"[^\W\d_]{_LETTERS}"
+WORD_SHAPE = rf"[^\W\d_]{_LETTERS}"
 _CAPITALISED = re.compile(rf"(?<![\w@/])[{CAPITAL}]{_LETTERS}")
-_NEXT = re.compile(
+NEXT = re.compile(
     rf"(?:(?<=[ .\-][{CAPITAL}])\.?\s?|[ \t]+)"
     r"(?:(?:de|la|las|los|del|van|von|der|den|bin|ibn|al|el|da|di|dos|du|le|ter)[ ])*"
     rf"(?P<word>[{CAPITAL}](?:\.|{_LETTERS}))"
 )
 _BEFORE = re.compile(rf"(?:^|(?<![\w@/]))(?P<word>[{CAPITAL}](?:\.|[^\W\d_]+))[ ]?$")
-_ANY_WORD = re.compile(_WORD)
+ANY_WORD = re.compile(WORD_SHAPE)
 _LOWER_WORD = re.compile(r"[a-z]{4,}")
-_LOWER_NEXT = re.compile(r"[ ]([a-z]{3,})\b")
-_COMMA_GIVEN = re.compile(rf",[ ]({_WORD}(?:[ ][{CAPITAL}]\b\.?)?)")
+LOWER_NEXT = re.compile(r"[ ]([a-z]{3,})\b")
 _SUFFIX = re.compile(r",?[ ](?:Jr|Sr|II|III|IV)\b\.?")
 _INITIAL = re.compile(rf"^[{CAPITAL}]\.?$")
-_POSSESSIVE = re.compile(r"['’]s$|['’]$")
-_HEAD_NEAR = re.compile(rf"(?:['’]s?)?(?:[ \-]+{_WORD}){{1,3}}")
+POSSESSIVE = re.compile(r"['’]s$|['’]$")
+_HEAD_NEAR = re.compile(rf"(?:['’]s?)?(?:[ \-]+{WORD_SHAPE}){{1,3}}")
 _SPEAKS = re.compile(
     r",? (?:said|says|told|asked|lives|lived|works as|was born|complained|wrote|had \w+e[dn])\b"
 )
@@ -63,23 +59,20 @@ _VERB_OF_A_PERSON = re.compile(
     r"came|and (?:I|my)\b|\(?\d\d?\b)"
 )
 _SUBJECT = re.compile(
-    rf"[ ]{_WORD}(?:[ ]{_WORD})?(?:['’]s\b|\s*[,.:;\n]|$|[ ](?:was|is|has|had|and|said|came|went)\b)"
+    rf"[ ]{WORD_SHAPE}(?:[ ]{WORD_SHAPE})?(?:['’]s\b|\s*[,.:;\n]|$|"
+    r"[ ](?:was|is|has|had|and|said|came|went)\b)"
 )
 _TO_A_PERSON = re.compile(
     r"\b(?:asked|told|with|to|by|called|saw|met|tell|ask|let|gave|give|visited|phoned|and|for)[ ]$"
-)
-_PRONOUN = re.compile(
-    r"[ ]+(?:i|it|this|that|the|you|he|she|there|be|these|we|they|my|not|any|all|your|his|her|do|try)\b",
-    re.IGNORECASE,
 )
 _MAX_WORDS = 4
 
 
 class PersonRecognizer(SpanRecognizer):
-    """One scan of the capitalised words against the lexicon, then the rules a text calls for.
+    """One scan of the capitalised words against the lexicon.
 
-    A plain word ("Rose", "Mark") is a name only beside another name or after a sign of a person;
-    an eponym only after such a sign.
+    A plain word ("Rose", "Mark") is a name only beside another name or with a person's verb; an
+    eponym is none here, see ``SignRecognizer``.
     """
 
     TYPES = (PhiType.NAME,)
@@ -93,23 +86,10 @@ class PersonRecognizer(SpanRecognizer):
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Names in ``text``."""
-        usual = not self._usual.isdisjoint(clues.words)
         if clues.has_name:
             yield from self._in_running_text(text)
-        if usual:
+        if not self._usual.isdisjoint(clues.words):
             yield from self._typed_small(text)
-        for rule in RULES:
-            if rule.unlisted == "no":
-                possible = clues.has_name or usual
-            else:
-                possible = clues.uncommon or usual or rule.unlisted == "any"
-            if possible and not rule.words.isdisjoint(clues.words):
-                for match in rule.pattern.finditer(text):
-                    found = self._after_sign(text, match.end(), rule)
-                    if found:
-                        yield *found, PhiType.NAME
-
-    # ---- running text ------------------------------------------------------------------------
 
     def _in_running_text(self, text: str) -> Iterator[Found]:
         end = 0
@@ -127,17 +107,19 @@ class PersonRecognizer(SpanRecognizer):
         flags = self._flags.get(word.casefold(), 0)
         if flags:
             return flags
-        bare = _POSSESSIVE.sub("", word).rstrip(".").casefold()
+        bare = POSSESSIVE.sub("", word).rstrip(".").casefold()
         flags = self._flags.get(bare, 0)
         if not flags and "-" in bare:
             parts = [self._flags.get(part, 0) for part in bare.split("-")]
             if all(part & NAME and not part & (WORD | EPONYM) for part in parts):
                 return FIRST | LAST
+        if not flags and word[0].isupper() and SURNAME_ENDING.search(bare):
+            return LAST
         return flags
 
     def _without_sign(self, text: str, match: re.Match[str], flags: int) -> tuple[int, int] | None:
         """The name that this word begins or ends, if it is one without any sign before it."""
-        start, word = match.start(), _POSSESSIVE.sub("", match[0])
+        start, word = match.start(), POSSESSIVE.sub("", match[0])
         end = start + len(word)
         if word.isupper() and len(word) < 5 and not text.isupper():
             return None
@@ -150,7 +132,7 @@ class PersonRecognizer(SpanRecognizer):
             return self._preceded(text, start), end
         if flags & (EPONYM | COMMON) or not flags & FIRST:
             return None
-        follower = _NEXT.match(text, match.end())
+        follower = NEXT.match(text, match.end())
         if follower and self._makes_a_name(text, start, word, follower["word"]):
             end = self._extended(text, match.end())
             if end > match.end() + 3 and not self._head_follows(text, end):
@@ -180,7 +162,11 @@ class PersonRecognizer(SpanRecognizer):
         if flags and (not flags & LAST or flags & (COMMON | REGION)):
             return False
         if is_mid_sentence(text, start):
-            return bool(flags) or len(following) > 3
+            return bool(flags) or (
+                len(following) > 3
+                and bool(self._flags_of(word) & USUAL)
+                and not MEDICAL_SHAPE.search(following)
+            )
         usual = self._flags_of(word) & USUAL
         return bool(flags and usual and _SUBJECT.match(text, start + len(word)))
 
@@ -205,11 +191,11 @@ class PersonRecognizer(SpanRecognizer):
     def _extended(self, text: str, end: int) -> int:
         """The end of the name whose first word ends at ``end``: more names, initials, a surname."""
         for _ in range(_MAX_WORDS - 1):
-            follower = _NEXT.match(text, end)
+            follower = NEXT.match(text, end)
             if not follower:
                 break
             word = follower["word"]
-            bare = _POSSESSIVE.sub("", word)
+            bare = POSSESSIVE.sub("", word)
             if not self._belongs(text, end, bare, follower):
                 break
             end = follower.end() - (len(word) - len(bare))
@@ -221,7 +207,7 @@ class PersonRecognizer(SpanRecognizer):
     def _belongs(self, text: str, end: int, word: str, follower: re.Match[str]) -> bool:
         """Whether a capitalised word behind a name is part of it."""
         if _INITIAL.match(word):
-            dotted = word.endswith(".") or _NEXT.match(text, follower.end()) is not None
+            dotted = word.endswith(".") or NEXT.match(text, follower.end()) is not None
             return word not in ("I", "A") and dotted
         flags = self._flags_of(word)
         if not flags:
@@ -238,7 +224,7 @@ class PersonRecognizer(SpanRecognizer):
         near = _HEAD_NEAR.match(text, end)
         if not near:
             return False
-        words = _ANY_WORD.findall(near[0])
+        words = ANY_WORD.findall(near[0])
         if sure:
             return words[0].casefold() in SURE_HEADS
         return any(word.casefold() in HEADS for word in words)
@@ -249,77 +235,9 @@ class PersonRecognizer(SpanRecognizer):
             if match[0] not in self._usual or not is_whole(text, match.start(), match.end()):
                 continue
             end = match.end()
-            follower = _LOWER_NEXT.match(text, end)
+            follower = LOWER_NEXT.match(text, end)
             if follower:
                 flags = self._flags.get(follower[1], 0)
                 if flags & LAST and not flags & (WORD | COMMON | EPONYM):
                     end = follower.end()
             yield match.start(), end, PhiType.NAME
-
-    # ---- after a sign ------------------------------------------------------------------------
-
-    def _after_sign(self, text: str, start: int, rule: Rule) -> tuple[int, int] | None:
-        """The name that begins at ``start``, behind a title, a greeting or another sign."""
-        match = _ANY_WORD.match(text, start)
-        if not match:
-            return None
-        word = _POSSESSIVE.sub("", match[0])
-        flags = self._flags_of(word)
-        end = start + len(word)
-        if word[0].isupper():
-            if not self._fits(text, match, word, flags, rule):
-                return None
-            if len(match[0]) == len(word):
-                end = self._extended(text, end)
-            given = _COMMA_GIVEN.match(text, end) if flags & LAST else None
-            if given and self._flags_of(given[1].split()[0]) & FIRST:
-                end = given.end(1)
-        else:
-            if not self._fits_small(word, flags, rule):
-                return None
-            end = self._small_surname(text, end, rule)
-        if rule.behind and not rule.behind.match(text, end):
-            return None
-        return start, end
-
-    def _fits(self, text: str, match: re.Match[str], word: str, flags: int, rule: Rule) -> bool:
-        """Whether a capitalised word behind a sign is a name."""
-        lowered = word.casefold()
-        if len(word) == 1:
-            return rule.sure and word != "I" and _NEXT.match(text, match.end()) is not None
-        if lowered in MONTHS and rule.unlisted == "no":
-            return False
-        if lowered in NEVER or (lowered in MODALS and _PRONOUN.match(text, match.end())):
-            return False
-        if flags & (COMMON | REGION):
-            return rule.sure and bool(flags & NAME)
-        if flags & NAME:
-            if rule.sure:
-                return True
-            wanted = USUAL if rule.unlisted == "no" else FIRST
-            plain_word = flags & WORD and not flags & wanted
-            return not (plain_word or flags & EPONYM) and not (
-                self._head_follows(text, match.end(), sure=True)
-            )
-        if flags & (WORD | EPONYM | MAYBE_EPONYM):
-            return rule.sure and not flags & WORD
-        return rule.unlisted != "no" and (not word.isupper() or len(word) > 4)
-
-    @staticmethod
-    def _fits_small(word: str, flags: int, rule: Rule) -> bool:
-        """Whether a word without a capital behind a sign is a name."""
-        if word in NEVER_LOWER:
-            return False
-        if flags & NAME and not flags & (WORD | COMMON | EPONYM | REGION):
-            return rule.sure or bool(flags & FIRST)
-        if rule.sure and flags & NAME and not flags & COMMON:
-            return word not in MODALS
-        return rule.unlisted == "any" and not flags and len(word) > 2
-
-    def _small_surname(self, text: str, end: int, rule: Rule) -> int:
-        follower = _LOWER_NEXT.match(text, end)
-        if not follower or follower[1] in MODALS:
-            return end
-        flags = self._flags.get(follower[1], 0)
-        listed = flags & LAST and not flags & COMMON and (rule.sure or not flags & WORD)
-        return follower.end() if listed or (rule.unlisted == "any" and not flags) else end

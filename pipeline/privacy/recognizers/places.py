@@ -31,6 +31,7 @@ _IN = re.compile(r"\b(?:in|from|near|outside|around|downtown)[ ]$", re.IGNORECAS
 _PLACE_ENDS = re.compile(
     r"\s*(?:[,.;!?)]|$|and\b|with\b|for\b|last\b|on\b|since\b|when\b|where\b|\d|this\b|but\b|to\b)"
 )
+_ZIP_BEHIND = re.compile(r",?[ ]\d{5}\b")
 _CAPITALS = re.compile(r"[A-Z]{2}")  # an abbreviation: TIAs, IL-2
 _LIVES = re.compile(
     r"\b(?:(?:liv(?:e|es|ed|ing)|resid(?:e|es|ed|ing)|resident|born|raised|grew up|mov(?:e|ed|ing)|"
@@ -158,7 +159,7 @@ class PlaceRecognizer(SpanRecognizer):
             flags = self._flags.get(word, 0)
             if not flags & CITY or flags & REGION:
                 continue
-            if match[0].isupper() and len(word) < 5 and not text.isupper():
+            if _CAPITALS.search(match[0]) and not (flags & METRO or text.isupper()):
                 continue
             if flags & (WORD | EPONYM | COMMON) or (flags & NAME and not flags & METRO):
                 if flags & (EPONYM | COMMON):
@@ -221,8 +222,14 @@ class PlaceRecognizer(SpanRecognizer):
         if state not in self._codes and state.casefold() not in self._states:
             return
         words = match["city"].split()
-        if state in _AMBIGUOUS_CODES and not (
-            self._flags.get(words[-1].casefold(), 0) & CITY or words[0].casefold() in self._towns
+        coded = _ZIP_BEHIND.match(match.string, match.end())
+        if (
+            state in _AMBIGUOUS_CODES
+            and not coded
+            and not (
+                self._flags.get(words[-1].casefold(), 0) & CITY
+                or words[0].casefold() in self._towns
+            )
         ):
             return
         start = match.start("city")

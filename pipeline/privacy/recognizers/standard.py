@@ -1,7 +1,7 @@
 """Presidio's own recognisers, each behind a pattern that must match before it is called.
 
 Presidio validates e-mail addresses with tldextract, which fetches the public suffix list on first
-use. Here it reads the list that its package carries, and opens no socket.
+use. Here it reads the list that its package carries, and fetches nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names on no list: two capitalised words where nothing but a person fits."""
+"""Names on no list: capitalised words where nothing but a person fits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from medllm.pipeline.privacy.identifiers import PhiType
-from medllm.pipeline.privacy.recognizers.base import CAPITAL, Found, SpanRecognizer
+from medllm.pipeline.privacy.recognizers.base import CAPITAL, MEDICAL_SHAPE, Found, SpanRecognizer
 from medllm.pipeline.privacy.recognizers.clues import Clues
 from medllm.pipeline.privacy.vocabulary import word_set
 from medllm.pipeline.privacy.vocabulary.lexicon import (
@@ -24,9 +24,11 @@ _PLACES = tuple(
     (word_set(words), re.compile(pattern))
     for words, pattern in (
         (
-            "admitted seen born diagnosed discharged said says told asked lives complains complained "
+            "admitted seen born diagnosed discharged said says told asked lives complains "
+            "complained "
             "reports denies called came went and",
-            rf"(?<![\w@/]){_PAIR}(?=,? (?:was (?:admitted|seen|born|diagnosed|discharged)|said|says|"
+            rf"(?<![\w@/]){_PAIR}(?=,? (?:was (?:admitted|seen|born|diagnosed|discharged)|"
+            rf"said|says|"
             r"told|asked|lives|complains|complained|reports|denies|called|came|went|and I)\b)",
         ),
         (
@@ -46,10 +48,13 @@ _POSSESSIVE = re.compile(
     rf"(?<![\w@/]){_PAIR}(?<!['’]s)['’]s (?:mother|father|wife|husband|son|daughter|doctor|blood|"
     r"condition|symptoms|results|case|chart|pain|temperature|fever|medication)\b"
 )
-_MEDICAL = re.compile(
-    r"(?:ine|ol|ide|ate|cin|zole|mab|nib|pril|tan|tin|itis|osis|emia|oma|pathy|ectomy|ium|gram|scopy|"
-    r"logy|ic|ous|tion|ment|ness|ular|ology|ine|cillin|cycline|ing|ed|ly|ism|ies|ate|xin|ase|one)$"
+_SINGLES = re.compile(
+    rf"(?<![\w@/.])(?P<name>{_NAME})"
+    r"(?= (?:said|says|told me|lives|lived|works at|was born|grew up)\b)"
+    rf"|\b(?:said|asked|told) (?P<object>{_NAME})\b(?! [A-Z])"
 )
+_SINGLE_WORDS = word_set("said says told lives lived works born grew asked")
+_ADDRESSEE = re.compile(rf"^\W*{_PAIR}[ ]*\n[^\n]*\d", re.MULTILINE)
 
 
 class StrangerRecognizer(SpanRecognizer):
@@ -74,15 +79,21 @@ class StrangerRecognizer(SpanRecognizer):
         if "'s" in text or "’s" in text:
             for match in _POSSESSIVE.finditer(text):
                 yield from self._if_a_name(match)
+        if clues.has_unlisted and not _SINGLE_WORDS.isdisjoint(clues.words):
+            for match in _SINGLES.finditer(text):
+                yield from self._if_a_name(match, match.lastgroup or "name")
+        if clues.numbers and "\n" in text:
+            for match in _ADDRESSEE.finditer(text):
+                yield from self._if_a_name(match)
         signed = _SIGNED.search(text, max(0, len(text) - 60))
         if signed:
             yield from self._if_a_name(signed)
 
-    def _if_a_name(self, match: re.Match[str]) -> Iterator[Found]:
-        for word in match["name"].split():
+    def _if_a_name(self, match: re.Match[str], group: str = "name") -> Iterator[Found]:
+        for word in match[group].split():
             flags = self._flags.get(word.casefold(), 0)
             if flags & (COMMON | EPONYM | MAYBE_EPONYM | REGION) and not flags & NAME:
                 return
-            if flags & (COMMON | REGION) or (not flags and _MEDICAL.search(word)):
+            if flags & (COMMON | REGION) or (not flags and MEDICAL_SHAPE.search(word)):
                 return
-        yield *match.span("name"), PhiType.NAME
+        yield *match.span(group), PhiType.NAME

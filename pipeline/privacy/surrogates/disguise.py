@@ -50,7 +50,7 @@ class Disguise:
         taken = {word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold())}
         self._taken = taken
         self._people = People([o for t, o in found if t is PhiType.NAME], flags, taken, self._rng)
-        self._dates = Shift([o for t, o in found if t is PhiType.DATE], self._rng)
+        self._dates = self._shift([o for t, o in found if t is PhiType.DATE])
         self._given: dict[tuple[PhiType, str], str] = {}
         self._used: set[str] = set()
         self._makers: dict[PhiType, Callable[[str], str]] = {
@@ -66,6 +66,14 @@ class Disguise:
             PhiType.IP: self._ip,
             PhiType.USERNAME: self._user,
         }
+
+    def _shift(self, dates: Sequence[str]) -> Shift:
+        """An offset that moves no date of the dialogue onto another of its dates."""
+        for _ in range(_TRIES):
+            shift = Shift(dates, self._rng)
+            if self._originals.isdisjoint(shift.move(date).casefold() for date in dates):
+                break
+        return shift
 
     def replacement(self, type_: PhiType, original: str) -> str:
         """What stands in for ``original``; the same each time."""
@@ -179,7 +187,7 @@ class Disguise:
         if not kind and unit:
             return original[: unit.end()] + self._number(original[unit.end() :])
         number = re.match(r"\d[\w-]*", original)
-        house = f"{self._digits_any(number[0])} " if number else ""
+        house = f"{self._digits_any(number[0]).lstrip('0') or 7} " if number else ""
         last = original[kind.start() : kind.end()] if kind else "Road"
         behind = ""
         if kind and unit:

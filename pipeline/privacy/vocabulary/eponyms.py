@@ -48,21 +48,21 @@ ALWAYS = word_set(
 
 WITH_HEAD = word_set(
     """
-    cobb friedman ryan alvarado bolton cohen amsterdam bournemouth monte richmond norwood fischer
-    allen anderson baker bakers bell bells bennett berger blalock blount boston brown burton byrne
-    castle chance charles christmas clark cooper cotton crawford davis dennis duke ellis evans
-    forbes foster fox franklin gardner george gibson gordon grey griffith haglund hall harris
-    harrison henderson henoch hill hopkins huber hughes hunt hutchinson jackson james jefferson
-    johnson jones kasai kelly kennedy king kocher koch lane lawrence lewis lloyd lund mahaim marie
-    marshall martin may mccune miller milroy mitchell monro montgomery moore morgan morris morton
-    mueller munro murphy murphys noble nelson osler parker paul perry pierre pierce price reed reid
-    richter riley ritter robinson rogers russell sanders scott scribner shulman smith stanley stein
-    stevens stewart still stills thomas thompson tinel todd tommy turner von wada walker wallace
-    ward warren watson weaver wells west whitney williams wilson wilsons wood wright young
-    barcelona berlin bethesda bristol calgary canberra chicago edinburgh glasgow hongkong jerusalem
-    lisbon london manchester mayo melbourne milan minnesota montreal nottingham oxford paris
-    philadelphia rome rotterdam seattle stanford sydney tokyo toronto vancouver vienna columbia
-    baltimore framingham houston johns utah
+    nile cobb friedman ryan alvarado bolton cohen amsterdam bournemouth monte richmond norwood
+    fischer allen anderson baker bakers bell bells bennett berger blalock blount boston brown
+    burton byrne castle chance charles christmas clark cooper cotton crawford davis dennis duke
+    ellis evans forbes foster fox franklin gardner george gibson gordon grey griffith haglund hall
+    harris harrison henderson henoch hill hopkins huber hughes hunt hutchinson jackson james
+    jefferson johnson jones kasai kelly kennedy king kocher koch lane lawrence lewis lloyd lund
+    mahaim marie marshall martin may mccune miller milroy mitchell monro montgomery moore morgan
+    morris morton mueller munro murphy murphys noble nelson osler parker paul perry pierre pierce
+    price reed reid richter riley ritter robinson rogers russell sanders scott scribner shulman
+    smith stanley stein stevens stewart still stills thomas thompson tinel todd tommy turner von
+    wada walker wallace ward warren watson weaver wells west whitney williams wilson wilsons wood
+    wright young barcelona berlin bethesda bristol calgary canberra chicago edinburgh glasgow
+    hongkong jerusalem lisbon london manchester mayo melbourne milan minnesota montreal nottingham
+    oxford paris philadelphia rome rotterdam seattle stanford sydney tokyo toronto vancouver vienna
+    columbia baltimore framingham houston johns utah
     """
 )
 """An eponym only before one of HEADS, as in "Bell's palsy" or "Glasgow Coma Scale"."""
@@ -108,10 +108,11 @@ LOOK_ALIKES = word_set(
     website online google january february march april may june july august september october
     november december monday tuesday wednesday thursday friday saturday sunday christmas easter dey
     lin yang kasai ki wen un mri ct ecg ekg eeg emg ent icu usa uk us gp md ob gyn pcp er tv ac pc
-    api ai god lord jesus allah ismo almora tara fano buddha bible facebook twitter whatsapp
-    youtube amazon medicare medicaid aids covid hiv sars mers alpha gamma delta omega sigma lambda
-    kappa epsilon theta zeta vicks dettol disprin crocin combiflam benadryl tylenol advil motrin
-    nyquil robitussin mucinex pepto zantac nexium prilosec maalox tums
+    api ai god lord jesus allah okey tobi tarceva silver come iban ismo almora tara fano buddha
+    bible facebook twitter whatsapp youtube amazon medicare medicaid aids covid hiv sars mers alpha
+    gamma delta omega sigma lambda kappa epsilon theta zeta vicks dettol disprin crocin combiflam
+    benadryl tylenol advil motrin nyquil robitussin mucinex pepto zantac nexium prilosec maalox
+    tums
     """
 )
 """Drugs, countries, greetings, sites and abbreviations among the names: plain words here."""
@@ -128,14 +129,14 @@ SURE_HEADS = word_set(
 
 NEVER = word_set(
     """
-    mister miss mrs chat doctor dr doc sir madam mam maam dear user patient friend all everyone team hello hi hey
-    hai thanks thank you your regards please there welcome good morning evening afternoon night the
-    a an i it my we he she they this that these those what when where who why how is are was were
-    do does did can could should would have has had if in on at of for from to with and but or so
-    not no yes ok okay as well also after before since because though according any some sorry god
-    got nice additionally furthermore however therefore lastly finally firstly secondly hopefully
-    kindly center centre oral fleet let mother father mum mom dad son daughter wife husband brother
-    sister baby child boy girl oh ah um
+    mister miss mrs chat doctor dr doc sir madam mam maam dear user patient friend all everyone
+    team hello hi hey hai thanks thank you your regards please there welcome good morning evening
+    afternoon night the a an i it my we he she they this that these those what when where who why
+    how is are was were do does did can could should would have has had if in on at of for from to
+    with and but or so not no yes ok okay as well also after before since because though according
+    any some sorry god got nice additionally furthermore however therefore lastly finally firstly
+    secondly hopefully kindly center centre oral fleet let mother father mum mom dad son daughter
+    wife husband brother sister baby child boy girl oh ah um
     """
 )
 """Words of address and of grammar that no rule takes for a name."""

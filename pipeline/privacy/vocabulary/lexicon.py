@@ -32,11 +32,14 @@ METRO = 2048  # a city so large that its name alone means the city
 
 NAME = FIRST | LAST
 
-# Every locale of faker whose names are written in Latin letters and that is not a copy of another.
+# Every locale of faker whose names are written in Latin letters.
 _LOCALES = (
-    "en_US", "en_GB", "en_IN", "en_IE", "en_NZ", "en_PK", "en_NG", "en_KE", "es_ES", "es_MX",
-    "es_AR", "fr_FR", "de_DE", "it_IT", "pt_BR", "pt_PT", "nl_NL", "pl_PL", "sv_SE", "da_DK",
-    "no_NO", "fi_FI", "cs_CZ", "hr_HR", "hu_HU", "ro_RO", "tr_TR", "id_ID", "zh_CN", "ja_JP",
+    "en_US", "en_GB", "en_IN", "en_IE", "en_KE", "en_NG", "en_NZ", "en_PK", "cs_CZ", "da_DK",
+    "de_AT", "de_CH", "de_DE", "es_AR", "es_CA", "es_CL", "es_CO", "es_ES", "es_MX", "et_EE",
+    "fi_FI", "fr_BE", "fr_CA", "fr_CH", "fr_DZ", "fr_FR", "ga_IE", "ha_NG", "hr_HR", "hu_HU",
+    "id_ID", "ig_NG", "is_IS", "it_IT", "ja_JP", "lt_LT", "lv_LV", "nl_BE", "nl_NL", "no_NO",
+    "pl_PL", "pt_BR", "pt_PT", "ro_RO", "sk_SK", "sl_SI", "sv_SE", "sw", "tr_TR", "tw_GH",
+    "uz_UZ", "vi_VN", "yo_NG", "zh_CN", "zu_ZA",
 )  # fmt: skip
 _USUAL = _LOCALES[:3]
 _ENGLISH_SPEAKING = frozenset(("US", "GB", "CA", "IE", "AU", "NZ", "IN", "PK"))
@@ -44,11 +47,11 @@ _SMALL_TOWN, _LARGE_TOWN = 5_000, 15_000  # inhabitants; smaller abroad hits too
 _METRO = 400_000
 _SHORT_FORMS = word_set(
     """
-    will bill bob rob ben sam dan tim jim joe matt mike dave steve tom kate liz beth sue meg pam pat
-    ed ted fred ned greg phil don ron ken jeff jon josh zach nate tony andy danny jenny cindy mandy
-    katie annie maggie becky vicky debbie kathy nancy sandy patty peggy betsy abby lizzie charlie
-    freddie bobby billy tommy johnny jimmy timmy eddie mickey ricky alex max leo mia zoe hank gus walt
-    jake luke lenny ollie archie alfie terri barb
+    will bill bob rob ben sam dan tim jim joe matt mike dave steve tom kate liz beth sue meg pam
+    pat ed ted fred ned greg phil don ron ken jeff jon josh zach nate tony andy danny jenny cindy
+    mandy katie annie maggie becky vicky debbie kathy nancy sandy patty peggy betsy abby lizzie
+    charlie freddie bobby billy tommy johnny jimmy timmy eddie mickey ricky alex max leo mia zoe
+    hank gus walt jake luke lenny ollie archie alfie terri barb
     """
 )
 _REGIONS_AND_THEIR_PEOPLE = word_set(
@@ -134,18 +137,17 @@ def _names() -> Iterator[tuple[str, int]]:
     for locale in _LOCALES:
         provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
         usual = USUAL if locale in _USUAL else 0
-        for attribute, flag, sign in (
-            ("first_names_male", FIRST | usual, 1),
-            ("first_names_female", FIRST | usual, -1),
-            ("first_names", FIRST | usual, 0),
-            ("first_romanized_names", FIRST, 0),
-            ("last_names", LAST, 0),
-            ("last_romanized_names", LAST, 0),
-        ):
-            listed = getattr(provider, attribute, ())
-            if isinstance(listed, property):
+        for attribute, listed in vars(provider).items():
+            if "first" in attribute and isinstance(listed, (tuple, list, dict)):
+                flag = FIRST | usual
+                sign = ("_male" in attribute) - ("_female" in attribute)
+            elif "last" in attribute and isinstance(listed, (tuple, list, dict)):
+                flag, sign = LAST, 0
+            else:
                 continue
-            for name in listed or ():
+            for name in listed:
+                if not isinstance(name, str):
+                    continue
                 for word in name.split():
                     for form in {word.casefold(), plain(word)}:
                         gender[form] += sign

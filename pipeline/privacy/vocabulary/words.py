@@ -10,92 +10,105 @@ from __future__ import annotations
 from medllm.pipeline.privacy.vocabulary import word_set
 
 NAME_WORDS = word_set("""
-abate abbey acacias acre agar agate age airport alabaster albino ale ales aline alliance aloha
-along alpine alta altos amber amble amigo amir among ampere anaconda anchorage anew angel angers
-angora ani annex ant ante antelope anthem antic apex arbutus archer archway arenas aria arias
-arroyo arts ascension ascot asp aspen astrakhan auburn auger august aura auras autumn awash azalea
-back backer bad bade badger bag bah bail bake baker bale ball balsas ban banes bani bank banks
-banning baptist bar barber bare barer barker barking barman baron barrio barrios basic basil bass
-bassi basso bates bath battle battlefield baud bay beacon bean bear beard beau beck bed beer begun
-bell bend bender bent berg berry beryl best bigot bilge bill billings bimbo birch bird bishop
-bitten black blanch blessing blot bobby bodkin bole boles bologna bond boner bones bonito bonnet
-bonnie bonny boo boom boon booth bore borne botany boulder bountiful bourgeois bow bowers bowler
-bowman bozo bra brad branch brand brands brandy bras bravo bray brewer briar brick bridge bridges
-brier brigantine bright brink brogan brooks brown browning bruin brunet brush brusque buck buckeye
-bud buffalo bull bullock burns burr burrows bursa bury bush butcher butler butte butterfly buy
-cabanas cairn cairns calliope camps can canal canals canning cannon canny cant canton canyon car
-cardigan caribou carmine carpenter carpi carrion carry carton carver case cases cashmere casino
-cassia cassino cat cathedral cayenne celebration centennial center central centurion chad chamber
-chamberlain chambers chandler chaparral char charity chase cheddar cherry chinchilla chino church
-cis citadel citrus clarion clay clear clement clover cloverleaf cocci cocoa cognac coin colas colic
-colleen college collie collier colon columbine comas combs come comer comfort commerce commonwealth
-company concord confederation contractor converse convey cook cooper cop coral cord cork corning
-corona corral cotter cottonwood countryside courtier cousin cousins cove cox crane craven craw
-creed crook cross cruise crystal cumming curry curt cypress daisy dale dam dash date dauphin
-davenport dawn day deacon deal dean debar deep defiance deforest delta den dent derby destiny dev
-diamond dick dickey dickie die dieter dig din ding dire diss divan diver divine doctor dodo doe
-doffing dole dome don dos dour downing downs downtown drake drama drew dries drub drum duff duke
-dunning dura dyer eagle earl early ebony echelon economy edit elder else emerald emir emo emporia
-enterprise erode ester eta eureka eve evergreen fair faith falcon fall fan fancy fang fanning fanny
-farina farmer fate federal fee feline felling fem ferry fiche fiddlesticks field fielding fields
-fife finch fisher fishers flagstaff fleet flint flood floor flora florin flowers flushing font foot
-ford fords forest forum foster fountain fox frank freehold freely freeman french fresh freshwater
-friendly frisk frost fry fuller gal gala gall gamble gander gang gap garland garner garnet garret
-garrison gates gateway gay gee gene gent gentry gibbon gibbons gill glass glasses glazier glen
-globe god goes golden goldenrod gondola gong good gore gorp got grace grand grange grant grants
-grapevine graves gray grays green grey griffin grimes grit gross grove groves grunt guard gun
-gunner gunning guy gypsum hale halfway hall ham hamlet hardy hare haring harm harmony harrow harsh
-hart harvest hassocks hasty hat hawthorn hay hays hazard hazel headstone hearty heath heather hem
-hemi henna herd hermitage heron herring hexing hickey hickory hicks highland highlands hill hills
-hillside hire hit hocking hoes hogan holder holiday holly homburg homeland homer homestead honcho
-honing hood hook hope horde horn house hove hovel hub hue huff hull humble hunt hunter hurricane
-ide imam immaculate imperial independence innocent ion iris ivory ivy jade jail jam jasmine jasper
-jet jingling job joy jubilee judge junior junk justice kale karma key keystone khan kick kidney
-killer king kiss knight lacy lad lakes lam lamas lamb lance lancing lander landing lane largo
-larkspur lattes laurel lavender law lawless laze lea leach lee leech leek leer lees legacy lei lend
-lens levy liberal liberty lice lie liege lien lily limerick limo linden line lips lira lisle little
-lively llamas llano llanos lone long loon looney loot lop lope lopes lord lore lot love low lower
-loyal luau lucid lucky luster lynch mace mad madden madras madrigal mads magenta magic magnolia
-mahogany maidenhead major male mall mallet mallow mambo man manage mane manga mango manly manning
-manor mans mantilla mar maracas marathon march mare mares marina marine mark marks marlin marry
-marsh mart marten martens mas mascara mascot mason mast master mate mater mats matts max maxim
-maxima may mayo mayoral mead meadows mecca media medias medic medulla meg melody mentor merchant
-mercy meridian merino merry mesa mesquite meta metro metropolis midland midstream midway mil mile
-miles miller millet mills min mine miner mission misty moan mobile mocha mol mold moles moll monk
-monks monument moody moon moraine more moron morrow moss most moth mound mountain mountainside much
-mule muscat mustang nacho nadir nag nail nary natal neath newton nice noble noel normal north nova
-oak oasis ocher odd ode officer ogre olds olive opportunity oral orange orchard orchards osprey
-over overland owe oxford pace pacific page pages pail paisley pal palatine palazzo pall palm
-palmetto palomino pan panorama pant pap papa papaya par para paradise paramount pare parent park
-parks parkway parole parry parsons pastor pat patience patty paw peace peacock pearl peck pecs peer
-pen penny per peri perm pest petal peters petty phoenix pia picayune pier pierce pike ping pinto
-piper piranhas pita plantation plaque plaza plover plum plunge pol police polo pop pope poplar
-poppy portage porter posse post potter potters pottier pout power powers price priest prince
-proctor progress promontory prospect prosper providence prudence puck pueblo puma punch purity
-quarto queen queens quill rafter raid rail rails raja ram ran rares rattan ravel raven ray read
-reader reading real redwood reed reeves reis republic reserve reservoir retreat revere rho rice
-rich rick riddle ridge rifle ring rivers riverside roach roan roar rob rock rodeo roe rogers roman
-room rose rosebud rosemary roses rosewood rouge rout ruby ruddy rugby run rune ruse rush rusk rust
-rustic rut rye sacristan sad safari saga sager said sake saki salami sale sales saline sally salmon
-salon salt salvo samba same sandal sander sanders sandwich sandy sane sang sans sari savage
-savannah savant save sawmills sawyer say scone scullion sears seaside sedan sellers semi send senna
-serge server seven sever sexton shah shanghai shaping sharp sheikh shepherd sherry shields shine
-shone shoreline short shush side sierra silk silvan sim simmering sims sine singleton sire siren
-sitters slough small smart smit smith snow snowflake sol sole song sonny soprano sparks spears
-speedway spies split spring springs stack stains star stark steed steer stein sterling steward
-stoke stokes stone storey storm story stout stow strand strawberry street strong success sue
-sulphur summer summers summit sun sunder sunrise sunset sunshine superior supple surprise surrey
-swift swords sycamore tailor talent tamale tame tan tang tangier tank tanner taping tapping tar
-taro tartar tea temperance temple tequila terrace than thatcher the tiara ties tilde till time tine
-tins tire tome tone toner tony too tooting topic tor tore torrent torrents tours toy trail triangle
-trim trinity tron trooper troy tubas tucker tulle tundra turner union university upland uplands
-uptown urban valence valentine valley van varsity veer veli vera vermilion vermillion vernal vial
-vicar victor victory vigil villa villas vineyard viola violet vise vista von wade wadi wage wagoner
-wail wales walker wall walls walnut wan ward warder ware warmer warren warrior water waters watt
-watts way weaver wedding weeks weir welch welcome welling wellington wells wen were west westerly
-wetter wheeler wheeling whetstone whistler white whitefish wick widen will willow willows wills
-winter winters wise wit wolf wolfram wood woodbine woodland woodlands woods worms worth wren wright
-yoga yogi young
+abate abbey abed acacias acre agar agate age airport alabaster alas albino ale ales alfa aline
+alliance ally aloha along alpine alta altos amber amble amigo amine amir amirs among ampere
+anaconda anchorage anew angel angers angora ani annex ant ante antelope anthem antic ants apex
+arbutus archer archway arenas ares aria arias arroyo arts ascension ascot asks asp aspen astrakhan
+atlas auburn auger august aura auras autumn awash azalea baa babel back backer bad bade badger bag
+bah bail bake baker balds bale ball balsas ban banes bani bank banks banning baptist bar barber
+bare barer barker barking barman baron barrio barrios basic basil bass bassi basso bates bath
+battle battlefield baud bay beacon bean bear beard beat beau beck bed beer begin begun bell belle
+bend bender bent bents berg bergs berry beryl best beta bigot bilge bill billings bills bimbo
+binder birch bird bishop bite bitten black blanch blank blessing block blot boas bobby bodkin boga
+bogey bogus bole boles bologna bond boner bones bonito bonnet bonnie bonny boo boom boon booth bore
+borne bot botany bouillon boulder bountiful bourgeois bow bowers bowler bowman bozo bra brad branch
+brand brands brandy bras bravo bray brewer briar brick bridge bridges brier brigantine bright brink
+brogan brooks brown browning bruin brunet brush brusque buck buckeye bud buffalo bull bullock
+burger burns burr burrows bursa bury bus bush butcher butler butte butterfly buy cabanas cairn
+cairns calliope camp camps can canal canals canning cannon canny cant canton canyon car cardigan
+cares caribou carmine carpenter carpi carrier carrion carry carton carver case cases cashmere
+casino cassia cassino cat cathedral cayenne celebration centennial center central centurion chad
+chamber chamberlain chambers champagne chandler chaparral char charity chase cheddar cherry chi
+chinchilla chino christen church cis citadel citrus clarion clay clear clement close clover
+cloverleaf cocci cock cocoa cognac coin colas colic colleen college collie collier colon columbine
+comas combs come comer comfort comment commerce commonwealth company con concord confederation
+constant contractor converse convey cook cools cooper cop coral cord cork cornet corning corona
+corral cote cotter cottonwood countryside courtier cousin cousins cove cox crane craven craw creed
+crook cross cruise crystal cumming curry curt curtain cypress dado daisy dale dam damps darling
+dash date dauphin davenport dawn day deacon deal dean debar decamps deep defiance deforest delta
+den dent derby destiny dev diamond dick dickey dickie die dieter dig din ding dire dis diss divan
+diver divine doctor dodo doe doffing dole dolly dome domino don doppler dos dour downing downs
+downtown doyen drake drama drew dries drop drub drum dub duff duke dung dunning dura dyer each
+eagle earl early ebony echelon economy eddy edit eider elder else emerald emeralds emir emo emporia
+enterprise erode ester eta eureka eve ever evergreen fair faith falcon fall fan fancy fang fanning
+fanny fares farina farmer fate federal fee felicity feline felling fem ferry fiche fiddlesticks
+field fielding fields fife finch fink fisher fishers fit flagstaff fleck fleet flint flood floor
+flora florin flowers flushing font foot ford fords forest forget forum foster fountain fox franc
+frank franks freehold freely freeman french fresh freshwater friendly frisk front frost fry fuller
+gal gala gall gamble gander gang gap garland garner garnet garret garrison gas gates gateway gay
+gee gene genesis gent gentry gibbon gibbons gill girts glass glasses glazier glen globe goblet god
+goes golden goldenrod gondola gong good gore gorp got grab grace grand grange grant grants
+grapevine gravel graves gray grays green greet grey griffin grill grimes grit gross grove groves
+grunt guard gully gun gunner gunning gunny gust gut guy gypsum hacker hale halfway hall halls ham
+hamlet hammer handler hardy hare haring harm harmony harrow harsh hart harvest hassocks hasty hat
+hawthorn hay hays hazard hazel headstone hearty heath heather held hell helm hem hemi henna hens
+herd hermitage heron herring hexing hickey hickory hicks hide highland highlands hill hills
+hillside hind hire hit hocking hoes hogan holder holiday holler holly homburg homeland homer
+homestead honcho honing hood hoof hook hope horde horn house hove hovel hub hue huff hug hull
+humble hung hunt hunter hurricane ide imam immaculate imperial independence innocent ion iris ivory
+ivy jacks jade jail jam jasmine jasper jet jingling job joke joy jubilee judge jug julienne junior
+junk justice kale karma key keystone khan kick kiddy kidney killer kinder king kink kiss kitty
+knight knoll lace lacy lad lady lakes lam lamas lamb lament lance lancing lander landing lane largo
+larkspur lass lattes laurel lavender law lawless laze lea leach lean lee leech leek leer lees
+legacy lei leis lend lens levy liberal liberty lice lie liege lien lies lily limerick limo linden
+line link lips lira lisle list lithe little lively llamas llano llanos loan lode lofts lone long
+loon looney loot lop lope lopes lord lore lot love low lower loyal luau lucid lucky luster lynch
+mace macho mad madden made madras madrigal mads magenta magic magnolia mahogany maidenhead major
+male mall mallet mallow mambo man manage mane manga mango manly manning manor mans mantilla mar
+maracas marathon march mare mares marina marine mark marks marlin marry mars marsh mart marten
+martens martial mas mascara mascot mason mast master mate mater mats matts max maxim maxima may
+mayo mayor mayoral mead meadows mecca media medias medic medulla meg melody mentor merchant mercy
+meridian merino merry mesa mesquite meta metro metropolis midland midstream midway mil mile miles
+miller millet mills min mine miner mission mist misty mitt moan mobile mocha mol mold molder moles
+moll monk monks monument moody moon moons moor moors moraine more moron morrow moss most moth mound
+mountain mountainside much mule murk muscat must mustang nacho nadir nag nail nanny nary natal
+neath newton nice nickel nil ninja noble noel noels normal north nova oak oasis ocher odd odds ode
+officer ogre olds olive opportunity oral orange orchard orchards osprey over overland owe oxford
+pace pacific page pages pail paisley pal palatine palazzo pall palls palm palmar palmetto palomino
+pan panorama pant pap papa papaya par para paradise paramount pare parent park parks parkway parole
+parry parsons parts paschal pastor pat patience patty paw payer peace peacock pearl peck pecs peer
+pellet pen penny pent per peri perm pest petal peters pets petty phoenix pia picayune pier pierce
+pike ping pinto piper piranhas pita plank plantation plaque plaza plover plum plunge pock pol pole
+police poll polo pop pope poplar poppy portage porter posse post potter potters pottier pout power
+powers pres price priest prince prior priors privet proctor progress promontory prospect prosper
+providence provost prudence puck pueblo puma punch purity put quarto queen queens quill rafter raid
+rail rails raja ram ran rares rattan ravel raven ray read reader reading real redwood reed reeves
+refs rein reis renders republic reserve reservoir retreat revere rho rice rich richer rick riddle
+ridge rifle rile rim ring rivers riverside roach roan roar rob rock rode rodeo roe rogers romaine
+roman room roots rose rosebud rosemary roses rosette rosewood rosin rouge rout ruby ruddy rugby run
+rune runny ruse rush rusk rust rustic rut ruts rye sacristan sad safari saga sager said sake saki
+salami sale sales saline sally salmon salon salt salvo samba same sandal sander sanders sands
+sandwich sandy sane sang sans sari sass savage savannah savant save sawmills sawyer say scarlet
+schmuck scone scullion sears seaside sec sedan sellers semi senator send senna sera serge server
+seven sever sexton shah shanghai shaping sharp sheikh shepherd sherry shields shine shone shoreline
+short shush side sierra silk silvan sim simmering sims sine singer singleton sip sire siren sitar
+sitters slough small smart smit smith smolders snot snow snowflake sol solar sole solver solvers
+sonata song sonny soon soot soprano sot sparks spears speedway spies split spring springs stack
+stains star stark steed steer stein sterling stern sterna steward stiller stock stoke stokes stone
+storey storm storms story stout stow strand strawberry street strong success such sue suits sulphur
+summer summers summit sun sunder sunrise sunset sunshine superior supple surprise surrey swift
+swords sycamore tack tailor talent tamale tame tan tang tangier tank tanner taping tapping tar taro
+tartar tea temperance temple tequila terrace than thatcher the tiara ties tilde till time tine tins
+tire tome tone toner tony too tooting toots topic tor tore torrent torrents tors tours toy trail
+triangle trim trinity tron trooper troy tubas tucker tulle tundra turner tusk tutu union university
+upland uplands uptown urban vain valence valentine valiant valley valves van var varsity veer veli
+vera vermilion vermillion vernal vial vicar victor victors victory vigil villa villas vineyard
+viola violet visa vise vista von wade wadi wage wagoner wail waldo wales walker wall walls walnut
+wan ward warder ware warmer warren warrior water waters watt watts way weaver wedding weeks weir
+welch welcome welling wellington wells wen were west westerly wetter wheeler wheeling whetstone
+whistler white whitefish wick widen wiener wild wilder will willow willows wills winter winters
+wise wit wolf wolfram wood woodbine woodland woodlands woods worms worth wren wright yaw yen yoga
+yogi young zero
 """)
 """Names that are also plain words: "Rose", "Bill", "Reading". A name only by its context."""
 

@@ -51,7 +51,7 @@ def test_places_are_found(text: str, expected: list[tuple[str, str]]) -> None:
     [
         "I live in Texas, in the United States, and was born in India.",
         "The hospital. General Hospital. The Children's Hospital. A pain clinic. my local clinic",
-        "Give Normal Saline. Nice to meet you. Most people. Mobile phones. suffering from Valley fever",
+        "Give Normal Saline. Nice to meet you. Most people. Mobile phones. from Valley fever",
         "Glasgow Coma Scale 12, Framingham score, Edinburgh postnatal depression scale.",
         "The prevalence of PADAM was low; TIAs in his mother; IL-2 was raised.",
         "Sodium 135 and 12345 cells. A dose of 10000 units.",
