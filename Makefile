@@ -18,7 +18,7 @@ MEDLLM := $(VENV)/bin/medllm
 READY := $(VENV)/.ready
 RUN := build/$(basename $(notdir $(CONFIG)))
 OPTIONS = --config $(CONFIG) $(foreach pair,$(SET),--set $(pair))
-STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval
+STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval bundle
 SLICES := $(STAGES:%=$(RUN)/config/%.json)
 manifest = $(RUN)/$(1)/manifest.json
 
@@ -73,10 +73,14 @@ $(call manifest,imatrix): $(call manifest,prepare) $(call manifest,convert)
 $(call manifest,quantize): $(call manifest,convert) $(call manifest,imatrix)
 $(call manifest,fidelity): $(call manifest,prepare) $(call manifest,convert) \
   $(call manifest,imatrix) $(call manifest,quantize)
-$(call manifest,modelfile): $(call manifest,base) $(call manifest,quantize)
-$(call manifest,create): $(call manifest,convert) $(call manifest,quantize) $(call manifest,modelfile)
+$(call manifest,modelfile): $(call manifest,base) $(call manifest,prepare) $(call manifest,quantize)
+$(call manifest,create): $(call manifest,base) $(call manifest,convert) $(call manifest,quantize) $(call manifest,modelfile)
 $(call manifest,eval): $(call manifest,base) $(call manifest,prepare) $(call manifest,convert) \
   $(call manifest,quantize) $(call manifest,modelfile) $(call manifest,create)
+
+$(call manifest,bundle): $(call manifest,base) $(call manifest,prepare) $(call manifest,train) \
+  $(call manifest,quantize) $(call manifest,fidelity) $(call manifest,modelfile) \
+  $(call manifest,create) $(call manifest,eval)
 
 # ---- the code --------------------------------------------------------------------------------
 

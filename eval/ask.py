@@ -20,8 +20,9 @@ from medllm.pipeline.files import sha256_file
 from medllm.pipeline.manifest import MANIFEST, read_manifest, verify_inputs
 from medllm.pipeline.prompts import Message
 from medllm.pipeline.release.create import read_receipt
+from medllm.pipeline.release.finding import find_server
 from medllm.pipeline.release.modelfile_syntax import Modelfile, read_modelfile
-from medllm.pipeline.release.server import Server, find_server
+from medllm.pipeline.release.server import Server
 
 _CAUTION = "Not medical advice: a clinician decides."
 # What Ollama takes for a parameter that the Modelfile leaves out (DefaultOptions in api/types.go of

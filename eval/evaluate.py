@@ -25,8 +25,9 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest, Work, read_manifest, stage
 from medllm.pipeline.prompts import Message
 from medllm.pipeline.release.create import read_receipt
+from medllm.pipeline.release.finding import find_server, server_fact
 from medllm.pipeline.release.modelfile_syntax import Modelfile, read_modelfile
-from medllm.pipeline.release.server import Server, find_server, server_fact
+from medllm.pipeline.release.server import Server
 
 ENDINGS = 20  # dialogues whose first question is answered at length
 ENDING_TOKENS = 256

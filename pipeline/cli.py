@@ -36,6 +36,7 @@ _STAGES = {
     "modelfile": ("pipeline.release.modelfile:modelfile", "Fill in the Modelfile."),
     "create": ("pipeline.release.create:create", "Create the model in the local Ollama server."),
     "eval": ("eval.evaluate:evaluate", "Score base, fine-tune and quants on unseen data."),
+    "bundle": ("pipeline.bundle.bundle:bundle", "Make the signed bundle for an offline clinic."),
 }
 
 
@@ -122,6 +123,76 @@ def sources() -> None:
     from medllm.pipeline.sources import sources_table
 
     click.echo(sources_table(), nl=False)
+
+
+@cli.command()
+@_run_options
+def push(config: Path, overrides: tuple[str, ...]) -> None:
+    """Publish the run at a registry, once every gate is passed, and verify it there."""
+    from medllm.pipeline.release.publish.gate import require_complete
+    from medllm.pipeline.release.publish.push import push as publish
+
+    run, paths = _load(config, overrides)
+    require_complete(run, paths)
+    publish(run.push, paths)
+
+
+@cli.command()
+@_run_options
+@click.argument("version")
+def rollback(version: str, config: Path, overrides: tuple[str, ...]) -> None:
+    """Move the moving tags back to a version that is verified at the registry."""
+    from medllm.pipeline.release.publish.rollback import rollback as move_back
+
+    run, paths = _load(config, overrides)
+    move_back(run.push, paths, version)
+
+
+@cli.command()
+@_run_options
+@click.argument("target", type=click.Path(path_type=Path))
+def copy_bundle(target: Path, config: Path, overrides: tuple[str, ...]) -> None:
+    """Copy the finished bundle to a stick, or to a .zip, and check the copy."""
+    from medllm.pipeline.bundle.copy import copy_run
+
+    copy_run(_load(config, overrides)[1], target)
+
+
+_KEY = click.option(
+    "--key", type=click.Path(path_type=Path), help="The maintainer's public key, had elsewhere."
+)
+
+
+@cli.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@_KEY
+def verify_bundle(bundle: Path, key: Path | None) -> None:
+    """Check every byte of a clinic bundle, and who signed it."""
+    from medllm.pipeline.bundle.verify import show_verified
+
+    show_verified(bundle, key)
+
+
+@cli.command()
+@click.argument("name")
+@click.option(
+    "--bundle", type=click.Path(path_type=Path), required=True, help="The signed release."
+)
+@_KEY
+def verify_installed(name: str, bundle: Path, key: Path | None) -> None:
+    """Compare a model of the local Ollama store with the signed release."""
+    from medllm.pipeline.bundle.installed import show_installed
+
+    show_installed(name, bundle, key)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def new_key(file: Path) -> None:
+    """Make a key pair to sign bundles with; the private half stays outside every checkout."""
+    from medllm.pipeline.provenance.signing import make_key
+
+    make_key(file)
 
 
 @cli.group()

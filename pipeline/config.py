@@ -1,7 +1,7 @@
 """The configuration of a run: one YAML file, one frozen record a stage.
 
 ``load_config`` is the only reader: below it nobody looks into a dictionary, the environment or a
-default. A key at the top of the file (``seed``, ``format``) is the value for every section that
+default. A key at the top of the file (``seed``, ``version`` …) is the value for every section that
 has a key of that name and does not set it itself.
 """
 
@@ -25,6 +25,7 @@ QuantType = Literal[
 # fmt: on
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
+Version = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$", max_length=40)]
 
 
 class Section(BaseModel):
@@ -209,6 +210,7 @@ class ModelfileConfig(Section):
     format: FormatName = "llama2"
     path: Path = Path("Modelfile")
     quant: QuantType = Field("Q4_K_M", description="the GGUF that FROM names")
+    variants: tuple[str, ...] = Field((), description="files in modelfiles/ that become models too")
 
 
 class CreateConfig(Section):
@@ -216,6 +218,7 @@ class CreateConfig(Section):
 
     format: FormatName = "llama2"
     name: str = Field("medllm", pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")
+    version: Version | None = Field(None, description="prefix of the tags, as 1.2.0")
 
 
 class EvalConfig(Section):
@@ -228,14 +231,38 @@ class EvalConfig(Section):
     context: Count = Field(2048, description="num_ctx while evaluating")
 
 
-class PushConfig(Section):
-    """What may leave this machine, and under which words of the maintainer."""
+class TermsConfig(Section):
+    """The maintainer's words on the terms of the training data, where a model is handed on."""
 
     acknowledged: tuple[str, ...] = Field(
         (), description="sources whose terms (non-commercial, share-alike …) the maintainer meets"
     )
     reviewed: dict[str, str] = Field(
         {}, description="source of unclear rights: who reviewed them, when, with what result"
+    )
+
+
+class PushConfig(TermsConfig):
+    """Where a release goes, under which name and version."""
+
+    name: str | None = Field(None, description="namespace/model at the registry")
+    registry: str = Field("registry.ollama.ai", description="host, with :port where it needs one")
+    insecure: bool = Field(False, description="plain HTTP, for a registry of your own network")
+    version: Version | None = Field(
+        None, description="of this release, as 1.2.0; a published version never changes"
+    )
+    moving_tags: dict[str, QuantType] = Field(
+        {},
+        description="tag -> quant it names, over what is found: latest is modelfile.quant, "
+        "8gb and 16gb are what fidelity recommends",
+    )
+
+
+class BundleConfig(TermsConfig):
+    """The clinic bundle. Who hands it on meets the data's terms, so it asks for the same words."""
+
+    key: Path | None = Field(
+        None, description="the maintainer's private key, outside the checkout; `medllm new-key`"
     )
 
 
@@ -255,6 +282,7 @@ class RunConfig(BaseModel):
     create: CreateConfig
     eval: EvalConfig
     push: PushConfig
+    bundle: BundleConfig
 
     @model_validator(mode="after")
     def _stages_agree(self) -> RunConfig:
@@ -267,7 +295,7 @@ class RunConfig(BaseModel):
         return self
 
 
-_SHARED_KEYS = ("seed", "format")
+_SHARED_KEYS = ("seed", "format", "version", "acknowledged", "reviewed")
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:

@@ -123,7 +123,7 @@ def _llama_cpp() -> Iterator[Finding]:
 
 
 def _ollama() -> Iterator[Finding]:
-    from medllm.pipeline.release.server import find_server
+    from medllm.pipeline.release.finding import find_server
 
     server = find_server()
     if server is None:

@@ -179,7 +179,8 @@ def _encode_plain(tokenizer: PreTrainedTokenizerFast, text: str) -> Encoding:
     backend = tokenizer.backend_tokenizer
     backend.encode_special_tokens = True
     try:
-        return backend.encode(text, add_special_tokens=False)
+        encoding: Encoding = backend.encode(text, add_special_tokens=False)
+        return encoding
     finally:
         backend.encode_special_tokens = False
 

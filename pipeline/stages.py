@@ -24,10 +24,19 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "quantize": ("*.gguf",),
     },
     "modelfile": {
-        "base": ("LICENSE*", "USE_POLICY*", "NOTICE*", "Notice*"),
+        "base": (
+            *("LICENSE*", "LICENCE*", "License*", "USE_POLICY*", "NOTICE*", "Notice*"),
+            "tokenizer.model",
+        ),
+        "prepare": ("report.json",),
         "quantize": ("*.gguf",),
     },
-    "create": {"convert": ("*.gguf",), "quantize": ("*.gguf",), "modelfile": ("Modelfile",)},
+    "create": {
+        "base": ("tokenizer*",),
+        "convert": ("*.gguf",),
+        "quantize": ("*.gguf",),
+        "modelfile": ("Modelfile*",),
+    },
     "eval": {
         "base": ("tokenizer*",),
         "prepare": ("test.jsonl",),
@@ -35,6 +44,16 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "quantize": ("*.gguf",),
         "modelfile": ("Modelfile",),
         "create": ("receipt.json",),
+    },
+    "bundle": {
+        "base": ("LICENSE*", "LICENCE*", "License*", "USE_POLICY*", "NOTICE*", "Notice*"),
+        "prepare": ("report.json",),
+        "train": ("adapter/*",),
+        "quantize": ("*.gguf",),
+        "fidelity": ("fidelity.json",),
+        "modelfile": ("Modelfile",),
+        "create": ("receipt.json",),
+        "eval": ("results.json", "report.md", "accuracy.svg"),
     },
 }
 

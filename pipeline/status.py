@@ -76,7 +76,7 @@ def write_slices(config: RunConfig, paths: RunPaths) -> None:
         seen = {str(path): _stat(path) for path in _paths_in(section.model_dump())}
         slice_: dict[str, Any] = {"config": section.model_dump(mode="json"), "files": seen}
         if name in ("create", "eval"):
-            from medllm.pipeline.release.server import server_fact
+            from medllm.pipeline.release.finding import server_fact
 
             slice_["server"] = server_fact()
         text = json.dumps(slice_, indent=2, sort_keys=True) + "\n"

@@ -71,14 +71,18 @@ def ollama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def write_tiny_gguf(
-    path: Path, seed: int = 0, jinja: str = FORMATS["llama2"].jinja, says: int | None = None
+    path: Path, seed: int = 0, jinja: str | None = None, says: int | None = None
 ) -> Path:
     """A Llama of random weights with one token a byte; another seed makes another file.
+
+    ``jinja`` is its chat template, that of the format llama2 where none is given.
 
     With ``says`` it says that byte and nothing else: all hidden states point one way.
     """
     import gguf
     import numpy as np
+
+    from medllm.convert.gguf import server_template
 
     hidden, heads, feed_forward, context = 256, 4, 256, 4096
     pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁"]
@@ -102,7 +106,7 @@ def write_tiny_gguf(
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_add_bos_token(True)
-    writer.add_chat_template(jinja)
+    writer.add_chat_template(jinja or server_template(FORMATS["llama2"]))
     random = np.random.default_rng(seed)
 
     def weights(*shape: int) -> np.ndarray:

@@ -25,10 +25,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, root: Path) -> zipfile.ZipFi
     return zipfile.ZipFile(path)
 
 
-def test_the_wheel_holds_every_module_of_the_tree(wheel: zipfile.ZipFile, root: Path) -> None:
+def test_the_wheel_holds_every_file_of_the_tree(wheel: zipfile.ZipFile, root: Path) -> None:
     tree = {"medllm/__init__.py", "medllm/py.typed"}
     for folder in ("pipeline", "convert", "eval"):
-        tree |= {f"medllm/{path.relative_to(root)}" for path in (root / folder).rglob("*.py")}
+        found = (path for path in (root / folder).rglob("*") if path.is_file())
+        tree |= {
+            f"medllm/{path.relative_to(root)}" for path in found if "__pycache__" not in path.parts
+        }
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == tree
 

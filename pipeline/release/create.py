@@ -7,23 +7,31 @@ render every prompt as training did: a fault leaves the models of the last good 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import click
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medllm.pipeline.config import CreateConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.files import sha256_file
 from medllm.pipeline.manifest import MANIFEST, Manifest, Work, read_manifest, stage
-from medllm.pipeline.prompts import FORMATS, Message, PromptFormat
-from medllm.pipeline.release.modelfile import first_difference
+from medllm.pipeline.prompts import FORMATS
+from medllm.pipeline.release.finding import find_server
+from medllm.pipeline.release.modelfile import line_of
 from medllm.pipeline.release.modelfile_syntax import Modelfile, read_modelfile
-from medllm.pipeline.release.server import Server, find_server
+from medllm.pipeline.release.ollama_host import version_key
+from medllm.pipeline.release.parity import Means, check_prompts, check_stored, load_tokenizer
+from medllm.pipeline.release.publish.registry import ImageManifest
+from medllm.pipeline.release.server import Server
 
 _UNCHECKED = "-unchecked"
+_MODEL_TYPE = "application/vnd.ollama.image.model"
 RECEIPT = "receipt.json"
 
 
@@ -35,6 +43,15 @@ class ServerRecord(BaseModel):
     version: str
 
 
+class LayerRecord(BaseModel):
+    """One blob of a model, as the server keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    media_type: str = Field(alias="mediaType")
+    digest: str  # "sha256:…"
+    size: int | None  # bytes; None where the server does not say
+
+
 class ModelRecord(BaseModel):
     """One model of the server and the file that it was made of."""
 
@@ -43,23 +60,43 @@ class ModelRecord(BaseModel):
     sha256: str  # of that file
     digest: str  # of the model's manifest on the server, 64 hex digits
     layer: str  # of the server's own GGUF, "sha256:…": Ollama rewrites the file it is given
+    modelfile: str = ""  # sha256 of the Modelfile that it was made of
+    # All blobs, the config last, where the server's store can be read here; else the GGUF alone.
+    layers: tuple[LayerRecord, ...] = ()
 
 
 class Receipt(BaseModel):
-    """What stage create did; ``models`` maps ``name:tag`` to a record."""
+    """What stage create did; ``models`` and ``variants`` map ``name:tag`` to a record."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     server: ServerRecord | None  # None: no server answered
     models: dict[str, ModelRecord]
-    prompts_checked: int  # prompts that the server rendered and that were compared
+    variants: dict[str, ModelRecord] = {}  # the published GGUF with another system prompt
+    prompts_checked: int  # conversations compared with training, over all models
+    prompts_compared_by: Means | None = None  # None: none were
+
+
+class _Plan(NamedTuple):
+    """A model that is to be made."""
+
+    tag: str
+    path: Path  # the GGUF
+    record: Modelfile
+    modelfile: Path  # the file of ``record``
+    variant: bool
+    aliases: tuple[str, ...]  # further tags of the same model
 
 
 def create(config: CreateConfig, paths: RunPaths) -> Manifest:
-    """Make ``<name>:base``, ``:f16``, one model a quant and ``:latest``; write ``receipt.json``.
+    """Make ``<name>:<version>-<tag>`` of every GGUF, ``:latest`` and variants; write receipt.json.
+
+    Tags are ``base``, ``f16`` and the quants; without ``config.version`` they stand alone. A
+    variant is called ``<tag of the published quant>-<variant>``, and ``<variant>`` for short. What
+    the server still has of an earlier run is not made again.
 
     Without a server the receipt says so, and the path goes on with the embedded engine. Raises
-    MedllmError when the server refuses, keeps something else than it was given, or renders a
-    prompt that differs from the training text; the models stay as they were.
+    MedllmError when the server is older than REQUIRES, refuses, keeps something else than it was
+    given, or renders a prompt that differs from the training text; the models stay as they were.
     """
     server = find_server()
     with contextlib.closing(server) if server else contextlib.nullcontext():
@@ -76,11 +113,17 @@ def create(config: CreateConfig, paths: RunPaths) -> Manifest:
                 )
                 receipt = Receipt(server=None, models={}, prompts_checked=0)
             else:
-                receipt = _create(config, server, version, work.inputs)
+                receipt = _create(config, server, version, paths)
+                click.echo(
+                    f"create: {receipt.prompts_checked} conversations compared with training by "
+                    f"{receipt.prompts_compared_by}: all equal",
+                    err=True,
+                )
             (work.dir / RECEIPT).write_text(
-                json.dumps(receipt.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8"
+                json.dumps(receipt.model_dump(mode="json", by_alias=True), indent=2) + "\n",
+                encoding="utf-8",
             )
-            work.report["models"] = [*sorted(receipt.models)]
+            work.report["models"] = [*sorted(receipt.models | receipt.variants)]
 
         fact = f"{server.host} {version}" if server else "none"
         return stage("create", config, paths, body, facts={"server": fact})
@@ -98,137 +141,154 @@ def read_receipt(folder: Path) -> Receipt:
         ) from None
 
 
-def _create(
-    config: CreateConfig, server: Server, version: str, inputs: Mapping[str, Path]
-) -> Receipt:
-    record = read_modelfile(inputs["modelfile"] / "Modelfile")
-    files = dict(_gguf_files(inputs))
-    published = PurePosixPath(record.source).stem.removeprefix("medllm-")
+def _create(config: CreateConfig, server: Server, version: str, paths: RunPaths) -> Receipt:
+    plans = list(_plans(config, paths))
+    for plan in plans:
+        _require_version(plan, server, version)
+    unchecked = {plan.tag: f"{config.name}:{plan.tag}{_UNCHECKED}" for plan in plans}
+    earlier = _earlier(paths.stage("create"))
+    tokenizer = load_tokenizer(paths.stage("base"))
+    receipt = Receipt(
+        server=ServerRecord(host=server.host, version=version), models={}, prompts_checked=0
+    )
+    try:
+        compared, means = 0, None
+        for plan in plans:
+            name = unchecked[plan.tag]
+            _make(server, f"{config.name}:{plan.tag}", name, plan, earlier)
+            check_stored(server, name, plan.record)
+            if plan.path.parent.name == "quantize":  # what doctors run; F16 may not fit in memory
+                parity = check_prompts(server, name, plan.record, FORMATS[config.format], tokenizer)
+                compared, means = compared + parity.conversations, parity.means
+        for plan in plans:
+            for tag in (plan.tag, *plan.aliases):
+                server.copy(unchecked[plan.tag], f"{config.name}:{tag}")
+                of_kind = receipt.variants if plan.variant else receipt.models
+                of_kind[f"{config.name}:{tag}"] = _recorded(server, f"{config.name}:{tag}", plan)
+    finally:
+        for name in unchecked.values():
+            with contextlib.suppress(MedllmError):  # the first error is the one to show
+                server.delete(name)
+    return receipt.model_copy(update={"prompts_checked": compared, "prompts_compared_by": means})
+
+
+def _plans(config: CreateConfig, paths: RunPaths) -> Iterator[_Plan]:
+    """Every model to make: each GGUF with the Modelfile, the published one with each variant."""
+    folder = paths.stage("modelfile")
+    default = folder / "Modelfile"
+    record = read_modelfile(default)
+    version = config.version
+    prefix = f"{version}-" if version else ""
+    files = {f"{prefix}{tag}": path for tag, path in _gguf_files(paths)}
+    published = prefix + PurePosixPath(record.source).stem.removeprefix("medllm-")
     if published not in files:
         raise MedllmError(
             f"FROM {record.source} in the Modelfile is none of the GGUFs of this run.",
             "Run stage modelfile again.",
         )
-    unchecked = {tag: f"{config.name}:{tag}{_UNCHECKED}" for tag in files}
-    try:
-        models, compared = {}, 0
-        for tag, path in files.items():
-            sha256 = read_manifest(path.parent).outputs[path.name].sha256
-            server.create(unchecked[tag], server.upload_blob(path, sha256), record)
-            _check_stored(server, unchecked[tag], record)
-            if path.parent.name == "quantize":  # what doctors run; F16 may not fit in memory here
-                compared += check_prompts(server, unchecked[tag], record, FORMATS[config.format])
-        for tag, path in files.items():
-            names = [f"{config.name}:{tag}"]
-            if tag == published:
-                names.append(f"{config.name}:latest")
-            for name in names:
-                server.copy(unchecked[tag], name)
-                models[name] = ModelRecord(
-                    file=f"{path.parent.name}/{path.name}",
-                    sha256=read_manifest(path.parent).outputs[path.name].sha256,
-                    digest=_digest(server, name),
-                    layer=server.show(name).layer,
-                )
-    finally:
-        for name in unchecked.values():
-            with contextlib.suppress(MedllmError):  # the first error is the one to show
-                server.delete(name)
-    return Receipt(
-        server=ServerRecord(host=server.host, version=version),
-        models=models,
-        prompts_checked=compared,
-    )
+    for tag, path in files.items():
+        yield _Plan(tag, path, record, default, False, ("latest",) if tag == published else ())
+    for name in read_manifest(folder).matching(("Modelfile.*",)):
+        variant, file = name.removeprefix("Modelfile."), folder / name
+        yield _Plan(
+            f"{published}-{variant}",
+            files[published],
+            read_modelfile(file),
+            file,
+            True,
+            (variant,),
+        )
 
 
-def check_prompts(server: Server, name: str, record: Modelfile, format_: PromptFormat) -> int:
-    """Compare what the server renders with what training renders, byte for byte.
-
-    Returns how many conversations were compared. Raises MedllmError with the first difference.
-    """
-    conversations = tuple(_conversations())
-    for messages in conversations:
-        expected = format_.prompt(record.conversation(messages))
-        found = server.rendered_prompt(name, messages)
-        if found != expected:
-            raise MedllmError(
-                f"The Ollama server at {server.host} shows {name} a prompt that training never "
-                f"did: {first_difference(expected, found)}.",
-                "Check that the server runs without OLLAMA_GO_TEMPLATE, and report the prompt.",
-            )
-    return len(conversations)
-
-
-def _conversations() -> Iterator[tuple[Message, ...]]:
-    """Single and multi turn, with and without a system message, with what templates trip on."""
-    turns = (
-        ("user", "I have had a headache for two days."),
-        ("assistant", "Is it sudden and severe, or with fever > 38.5 °C?"),
-        ("user", 'No.\nIt "throbs", and {{ light }} hurts & it\'s <b>worse</b>  at night.'),
-        ("assistant", "1. Rest.\n2. Drink water.\n\nSee a doctor if it lasts."),
-        ("user", "Merci — très bien, 谢谢 🙂"),
-    )
-    for system in (None, "", "You help a clinician.\nBe brief."):
-        before = () if system is None else (("system", system),)
-        for length in (1, 3, 5):
-            yield tuple(
-                Message.model_validate({"role": role, "content": content})
-                for role, content in (*before, *turns[:length])
-            )
-
-
-def _gguf_files(inputs: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+def _gguf_files(paths: RunPaths) -> Iterator[tuple[str, Path]]:
     """Tag and file of every GGUF of the run: ``base``, the 16-bit fine-tune, the quants."""
     for upstream in ("convert", "quantize"):
-        for name in read_manifest(inputs[upstream]).matching(("*.gguf",)):
+        folder = paths.stage(upstream)
+        for name in read_manifest(folder).matching(("*.gguf",)):
             model, _, type_ = PurePosixPath(name).stem.partition("-")
-            yield "base" if model == "base" else type_, inputs[upstream] / name
+            yield "base" if model == "base" else type_, folder / name
 
 
-def _check_stored(server: Server, name: str, record: Modelfile) -> None:
-    """The server keeps what it was given: it accepts more than it understands."""
-    stored = server.show(name)
-    if not stored.layer:
+def _require_version(plan: _Plan, server: Server, version: str) -> None:
+    wanted, found = version_key(plan.record.requires or "0.0.0"), version_key(version)
+    if wanted is not None and found is not None and wanted > found:
         raise MedllmError(
-            f"The Ollama server at {server.host} does not say which GGUF {name} is made of.",
-            "Report its version: medllm does not know it.",
+            f"{plan.modelfile}{line_of(plan.modelfile, 'REQUIRES')}: REQUIRES "
+            f"{plan.record.requires} is newer than the Ollama server at {server.host}, {version}.",
+            "Install a newer Ollama, or lower REQUIRES where that is safe.",
         )
-    given: set[object] = {
-        (key, one)
-        for key, value in record.parameters.items()
-        for one in (value if isinstance(value, tuple) else (value,))
-    }
-    for field, expected, found in (
-        ("TEMPLATE", record.template, stored.template),
-        ("SYSTEM", record.system, stored.system),
-        # 1 and 1.0 are the same here, and only here: Ollama prints both as 1
-        ("PARAMETER", *(_odd_ones(given, stored.parameter_set()))),
+
+
+def _make(server: Server, name: str, unchecked: str, plan: _Plan, earlier: Receipt | None) -> None:
+    """Make a model under its unchecked name, or copy the same one of an earlier run there."""
+    sha256 = _sha256(plan.path)
+    before = (earlier.models | earlier.variants).get(name) if earlier else None
+    if (
+        before is not None
+        and (before.sha256, before.modelfile) == (sha256, sha256_file(plan.modelfile))
+        and before.digest == server.digest(name)
     ):
-        if found != expected:
-            raise MedllmError(
-                f"The Ollama server at {server.host} uses another {field} for {name} than it was "
-                f"given: {first_difference(expected, found)}.",
-                "Look at the chat template in the GGUF (Ollama prefers it to TEMPLATE when it "
-                "declares more) and at the server's version.",
-            )
+        server.copy(name, unchecked)
+    else:
+        server.create(unchecked, server.upload_blob(plan.path, sha256), plan.record)
 
 
-def _odd_ones(one: set[object], other: AbstractSet[object]) -> tuple[str, str]:
-    return str(sorted(map(str, one - other))), str(sorted(map(str, other - one)))
-
-
-def _digest(server: Server, name: str) -> str:
-    digest = server.digest(name)
+def _recorded(server: Server, name: str, plan: _Plan) -> ModelRecord:
+    digest, stored = server.digest(name), server.show(name)
     if digest is None:
         raise MedllmError(
             f"The Ollama server at {server.host} lost {name} at once.", "Look at its disk and log."
         )
-    return digest
+    return ModelRecord(
+        file=f"{plan.path.parent.name}/{plan.path.name}",
+        sha256=_sha256(plan.path),
+        digest=digest,
+        layer=stored.layer,
+        modelfile=sha256_file(plan.modelfile),
+        layers=_layers(stored.modelfile, name, digest)
+        or (LayerRecord(media_type=_MODEL_TYPE, digest=stored.layer, size=None),),
+    )
+
+
+def _layers(shown: str, name: str, digest: str) -> tuple[LayerRecord, ...]:
+    """A model's blobs, from its manifest in the server's store; empty where that is not here.
+
+    The API tells no layers, but the shown Modelfile tells where the store is, and the manifest's
+    digest whether what lies there is it.
+    """
+    blob = re.search(r"^FROM (/.+)/blobs/sha256-[0-9a-f]{64}$", shown, re.MULTILINE)
+    if blob is None:
+        return ()
+    model, _, tag = name.partition(":")
+    path = Path(blob[1], "manifests/registry.ollama.ai/library", model, tag)
+    try:
+        raw = path.read_bytes()
+        if hashlib.sha256(raw).hexdigest() != digest:
+            return ()
+        manifest = ImageManifest.model_validate_json(raw)
+    except (OSError, ValidationError):
+        return ()
+    return tuple(
+        LayerRecord(media_type=one.media_type, digest=one.digest, size=one.size)
+        for one in (*manifest.layers, manifest.config)
+    )
+
+
+def _sha256(gguf: Path) -> str:
+    return read_manifest(gguf.parent).outputs[gguf.name].sha256
+
+
+def _earlier(folder: Path) -> Receipt | None:
+    """The receipt of the run before this one, where it can be read."""
+    with contextlib.suppress(MedllmError):
+        return read_receipt(folder)
+    return None
 
 
 def _lost_models(folder: Path, server: Server) -> bool:
     """Whether a completed stage's models are gone from the server, or others are in their place."""
     if not (folder / MANIFEST).is_file() or not (folder / RECEIPT).is_file():
         return False
-    models = read_receipt(folder).models
+    receipt = read_receipt(folder)
+    models = receipt.models | receipt.variants
     return any(server.digest(name) != model.digest for name, model in models.items())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from medllm.pipeline.config import PushConfig
+from medllm.pipeline.config import TermsConfig
 from medllm.pipeline.data.reporting.report import PrepareReport, SourceReport
 from medllm.pipeline.errors import MedllmError
 
@@ -26,27 +26,27 @@ def read_report(prepared: Path) -> PrepareReport:
         ) from error
 
 
-def require_publishable(report: PrepareReport, config: PushConfig) -> None:
+def require_publishable(report: PrepareReport, config: TermsConfig, section: str = "push") -> None:
     """Refuse a public push of a model trained on these sources, unless their terms are met.
 
     Raises MedllmError naming the source and the clause: for a source that forbids publishing,
-    whatever the config says; for one of unclear rights without ``push.reviewed``; for one with
-    conditions without ``push.acknowledged``; and for a name in either that is no source of the
-    run, since a slip there would pass for consent.
+    whatever the config says; for one of unclear rights without ``reviewed`` in the config's
+    ``section``; for one with conditions without ``acknowledged`` there; and for a name in either
+    that is no source of the run, since a slip there would pass for consent.
     """
     sources = {source.name: source for source in report.sources}
     for key, names in (("acknowledged", config.acknowledged), ("reviewed", config.reviewed)):
         unknown = sorted(set(names) - sources.keys())
         if unknown:
             raise MedllmError(
-                f"push.{key} names {unknown[0]}, which the model was not trained on.",
+                f"{section}.{key} names {unknown[0]}, which the model was not trained on.",
                 f"Its sources are {', '.join(sorted(sources))}.",
             )
     for source in sources.values():
-        _require(source, config)
+        _require(source, config, section)
 
 
-def _require(source: SourceReport, config: PushConfig) -> None:
+def _require(source: SourceReport, config: TermsConfig, section: str) -> None:
     terms = source.terms
     what = (
         f"The model was trained on {source.name} ({terms.licence}): {terms.clause.rstrip('.')} "
@@ -58,9 +58,9 @@ def _require(source: SourceReport, config: PushConfig) -> None:
         raise MedllmError(
             what,
             f"Have the rights reviewed and record who did, when and with what result under "
-            f"push.reviewed.{source.name}.",
+            f"{section}.reviewed.{source.name}.",
         )
     if terms.publish == "acknowledge" and source.name not in config.acknowledged:
         raise MedllmError(
-            what, f"If you meet these terms, name {source.name} under push.acknowledged."
+            what, f"If you meet these terms, name {source.name} under {section}.acknowledged."
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -19,31 +19,11 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import Message
+from medllm.pipeline.release.wire import NUMBERS
 
 Value = bool | int | float | tuple[str, ...]
 
-# Every option of Ollama (``api.Options``) with its type and least and greatest sensible value.
-_NUMBERS: dict[str, tuple[type[int] | type[float], float, float]] = {
-    "num_ctx": (int, 1, 2**20),
-    "num_predict": (int, -2, 2**20),
-    "num_keep": (int, -1, 2**20),
-    "num_batch": (int, 1, 2**20),
-    "num_gpu": (int, -1, 2**20),
-    "main_gpu": (int, 0, 1024),
-    "num_thread": (int, 0, 4096),
-    "draft_num_predict": (int, 0, 1024),
-    "seed": (int, -1, 2**31 - 1),
-    "top_k": (int, 0, 2**20),
-    "top_p": (float, 0, 1),
-    "min_p": (float, 0, 1),
-    "typical_p": (float, 0, 1),
-    "temperature": (float, 0, 2),
-    "repeat_last_n": (int, -1, 2**20),
-    "repeat_penalty": (float, 0.1, 10),
-    "presence_penalty": (float, -2, 2),
-    "frequency_penalty": (float, -2, 2),
-}
-PARAMETERS = (*_NUMBERS, "use_mmap", "stop")
+PARAMETERS = (*NUMBERS, "use_mmap", "stop")
 
 _KNOWN = ("FROM", "PARAMETER", "TEMPLATE", "SYSTEM", "LICENSE", "MESSAGE", "REQUIRES")
 _REPEATABLE = ("PARAMETER", "LICENSE", "MESSAGE")
@@ -101,6 +81,16 @@ class Modelfile(BaseModel):
         }
 
 
+class Parts(NamedTuple):
+    """The instructions of a file; ``lines`` says where each first stands."""
+
+    single: dict[str, str]
+    parameters: dict[str, Value]
+    licenses: list[str]
+    messages: list[Message]
+    lines: dict[str, int]
+
+
 class _Instruction(NamedTuple):
     line: int
     name: str  # upper case
@@ -110,13 +100,17 @@ class _Instruction(NamedTuple):
 
 def read_modelfile(path: Path) -> Modelfile:
     """Parse a Modelfile file. Raises MedllmError naming file and line."""
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a Modelfile file. Raises MedllmError when it cannot be read or is not UTF-8."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise MedllmError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
     except UnicodeDecodeError as error:
         raise MedllmError(f"{path} is not UTF-8 at byte {error.start}.", "Save it so.") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, name: str = "Modelfile") -> Modelfile:
@@ -126,37 +120,51 @@ def parse(text: str, name: str = "Modelfile") -> Modelfile:
     ``"…"`` over several lines; text after a closing triple quote; carriage returns; characters
     that Ollama would drop; and a Modelfile without TEMPLATE, for which Ollama would guess one.
     """
-    single: dict[str, str] = {}
-    parameters: dict[str, Value] = {}
-    licenses: list[str] = []
-    messages: list[Message] = []
+    parts = read_parts(text, name)
+    for instruction in ("FROM", "TEMPLATE"):
+        if instruction not in parts.single:
+            raise MedllmError(f"{name} has no {instruction}.", f"Add a line {instruction} ….")
+    return Modelfile(
+        source=parts.single["FROM"],
+        template=parts.single["TEMPLATE"],
+        system=parts.single.get("SYSTEM", ""),
+        parameters=parts.parameters,
+        licenses=tuple(parts.licenses),
+        messages=tuple(parts.messages),
+        requires=parts.single.get("REQUIRES"),
+    )
+
+
+def read_parts(text: str, name: str, allowed: Collection[str] = _KNOWN) -> Parts:
+    """Parse any number of instructions, none of them required.
+
+    Raises MedllmError as ``parse`` does, and for an instruction that is not ``allowed``.
+    """
+    parts = Parts({}, {}, [], [], {})
     for line, instruction, key, value in _instructions(text, name):
         where = f"{name} line {line}"
+        if instruction not in allowed:
+            raise MedllmError(
+                f"{where}: {instruction} does not belong here.", f"Use {', '.join(allowed)} only."
+            )
         if instruction == "PARAMETER":
-            _add_parameter(parameters, key, value, where)
+            _add_parameter(parts.parameters, key, value, where)
         elif instruction == "LICENSE":
-            licenses.append(value)
+            parts.licenses.append(value)
         elif instruction == "MESSAGE":
-            messages.append(Message.model_validate({"role": key, "content": value}))
-        elif instruction in single:
-            raise MedllmError(f"{where} is a second {instruction}.", "Keep one of the two.")
+            parts.messages.append(Message.model_validate({"role": key, "content": value}))
+        elif instruction in parts.single:
+            raise MedllmError(
+                f"{where} is a second {instruction}; the first is in line "
+                f"{parts.lines[instruction]}.",
+                "Keep one of the two.",
+            )
+        elif instruction == "REQUIRES" and not re.fullmatch(r"\d+\.\d+\.\d+", value, re.ASCII):
+            raise MedllmError(f"{where}: REQUIRES {value} is no version.", "Write it like 0.20.3.")
         else:
-            single[instruction] = value
-    for instruction in ("FROM", "TEMPLATE"):
-        if instruction not in single:
-            raise MedllmError(f"{name} has no {instruction}.", f"Add a line {instruction} ….")
-    requires = single.get("REQUIRES")
-    if requires and not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", requires):
-        raise MedllmError(f"{name}: REQUIRES {requires} is no version.", "Write it like 0.20.3.")
-    return Modelfile(
-        source=single["FROM"],
-        template=single["TEMPLATE"],
-        system=single.get("SYSTEM", ""),
-        parameters=parameters,
-        licenses=tuple(licenses),
-        messages=tuple(messages),
-        requires=requires,
-    )
+            parts.single[instruction] = value
+        parts.lines.setdefault(instruction, line)
+    return parts
 
 
 def dropped_by_ollama(character: str) -> bool:
@@ -280,7 +288,7 @@ def _add_parameter(parameters: dict[str, Value], key: str, text: str, where: str
             raise MedllmError(f"{where}: use_mmap is {text}.", "Write true or false.")
         parameters[key] = text == "true"
         return
-    type_, least, greatest = _NUMBERS[key]
+    type_, least, greatest = NUMBERS[key]
     pattern = r"[+-]?[0-9]+" if type_ is int else r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
     number = type_(text) if re.fullmatch(pattern, text) else None
     if number is None or not least <= number <= greatest:

@@ -27,13 +27,13 @@ from medllm.pipeline.release.modelfile_syntax import Modelfile
 from medllm.pipeline.release.ollama_host import (
     MINIMUM_KEY,
     MINIMUM_VERSION,
-    host_from_environment,
     version_key,
 )
 from medllm.pipeline.release.wire import (
     AS_THE_MODELFILE_SAYS,
     ChatOptions,
     ChatReply,
+    NotRendered,
     Rendered,
     Stored,
     TokenLogprobs,
@@ -185,10 +185,19 @@ class Server:
     def rendered_prompt(
         self, name: str, messages: Sequence[Message], options: ChatOptions = AS_THE_MODELFILE_SAYS
     ) -> str:
-        """The text that the server would show the model, without the BOS; loads the model."""
+        """The text that the server would show the model, without the BOS; loads the model.
+
+        Raises NotRendered when the server answers as if it were asked for a reply.
+        """
         doing = f"render a prompt for {name}"
         request = chat_request(name, messages, options) | {"_debug_render_only": True}
         answer = self._valid(Rendered, self._post("/api/chat", request, doing), doing)
+        if answer.debug_info is None:
+            raise NotRendered(
+                f"The Ollama server at {self.host} gave a strange answer when asked to {doing}: "
+                "it does not say what it rendered.",
+                "Check that it is Ollama.",
+            )
         return answer.debug_info.rendered_template
 
     def chat(
@@ -277,42 +286,6 @@ class Server:
         else:
             return
         raise MedllmError(f"The Ollama server at {self.host} {what}.", fix) from None
-
-
-def find_server() -> Server | None:
-    """The Ollama server at OLLAMA_HOST, or None when nobody set that and nothing listens.
-
-    Raises MedllmError when OLLAMA_HOST is set and nobody answers there, when something else than
-    Ollama answers, and when the server is older than MINIMUM_VERSION.
-    """
-    host, wanted = host_from_environment()
-    server = Server(host)
-    try:
-        server.probe()
-    except httpx.HTTPError as error:
-        server.close()
-        if not wanted:
-            return None
-        raise MedllmError(
-            f"No Ollama server answers at OLLAMA_HOST {host} ({one_line(str(error))}).",
-            "Start it with `ollama serve`, or unset OLLAMA_HOST to go on without one.",
-        ) from None
-    except MedllmError:
-        server.close()
-        raise
-    return server
-
-
-def server_fact() -> str:
-    """Host and version of the server as one line, ``none`` without a usable one; never raises."""
-    try:
-        server = find_server()
-        if server is None:
-            return "none"
-        with contextlib.closing(server):
-            return f"{server.host} {server.version()}"
-    except (MedllmError, httpx.HTTPError):
-        return "none"
 
 
 def _raise_error(response: httpx.Response) -> None:

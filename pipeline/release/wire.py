@@ -12,9 +12,32 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from tqdm import tqdm
 
+from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import Message
 
 _CHUNK = 2**20  # bytes of a blob read at once
+
+# Ollama's options (``api.Options``) that are numbers: type, least and greatest sensible value.
+NUMBERS: dict[str, tuple[type[int] | type[float], float, float]] = {
+    "num_ctx": (int, 1, 2**20),
+    "num_predict": (int, -2, 2**20),
+    "num_keep": (int, -1, 2**20),
+    "num_batch": (int, 1, 2**20),
+    "num_gpu": (int, -1, 2**20),
+    "main_gpu": (int, 0, 1024),
+    "num_thread": (int, 0, 4096),
+    "draft_num_predict": (int, 0, 1024),
+    "seed": (int, -1, 2**31 - 1),
+    "top_k": (int, 0, 2**20),
+    "top_p": (float, 0, 1),
+    "min_p": (float, 0, 1),
+    "typical_p": (float, 0, 1),
+    "temperature": (float, 0, 2),
+    "repeat_last_n": (int, -1, 2**20),
+    "repeat_penalty": (float, 0.1, 10),
+    "presence_penalty": (float, -2, 2),
+    "frequency_penalty": (float, -2, 2),
+}
 
 
 class ChatOptions(BaseModel):
@@ -92,9 +115,13 @@ class _DebugInfo(BaseModel):
 
 
 class Rendered(BaseModel):
-    """The answer to ``_debug_render_only``."""
+    """The answer to ``_debug_render_only``; None from a server that does not know the option."""
 
-    debug_info: _DebugInfo = Field(alias="_debug_info")
+    debug_info: _DebugInfo | None = Field(None, alias="_debug_info")
+
+
+class NotRendered(MedllmError):
+    """The server generated a reply instead of saying which prompt it rendered."""
 
 
 def chat_request(

@@ -11,8 +11,9 @@ import pytest
 
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import FORMATS, Message
+from medllm.pipeline.release.finding import find_server, server_fact
 from medllm.pipeline.release.modelfile_syntax import Modelfile, parse, read_modelfile
-from medllm.pipeline.release.server import Server, find_server, server_fact
+from medllm.pipeline.release.server import Server
 from medllm.pipeline.release.wire import ChatOptions
 from tests.ollama_server import write_tiny_gguf
 

@@ -1,0 +1,1 @@
+"""One file a rule: pure functions from an answer to what was found in it."""

@@ -1,0 +1,1 @@
+"""Where a released model comes from: card, bill of materials, digests, signatures."""
