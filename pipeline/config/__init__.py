@@ -1,0 +1,62 @@
+"""The configuration of a run: one YAML file, one frozen record a stage.
+
+``load_config`` is the only reader: below it nobody looks into a dictionary, the environment or a
+default. A key at the top of the file (``seed``, ``version`` …) is the value for every section that
+has a key of that name and does not set it itself.
+"""
+
+from medllm.pipeline.config.load import RunConfig, RunPaths, load_config
+from medllm.pipeline.config.sections import (
+    BaseConfig,
+    BundleConfig,
+    CleanConfig,
+    ConvertConfig,
+    Count,
+    CreateConfig,
+    EvalConfig,
+    FidelityConfig,
+    FormatName,
+    ImatrixConfig,
+    MergeConfig,
+    ModelfileConfig,
+    PrepareConfig,
+    PushConfig,
+    QuantizeConfig,
+    QuantType,
+    Section,
+    Share,
+    SourceConfig,
+    TermsConfig,
+    TinyConfig,
+    TrainConfig,
+    Version,
+)
+
+__all__ = [
+    "BaseConfig",
+    "BundleConfig",
+    "CleanConfig",
+    "ConvertConfig",
+    "Count",
+    "CreateConfig",
+    "EvalConfig",
+    "FidelityConfig",
+    "FormatName",
+    "ImatrixConfig",
+    "MergeConfig",
+    "ModelfileConfig",
+    "PrepareConfig",
+    "PushConfig",
+    "QuantType",
+    "QuantizeConfig",
+    "RunConfig",
+    "RunPaths",
+    "Section",
+    "Share",
+    "SourceConfig",
+    "TermsConfig",
+    "TinyConfig",
+    "TrainConfig",
+    "Version",
+    "load_config",
+]
