@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medllm.convert.checkpoint import MergedCheckpoint
+from medllm.convert.gate.vocabulary import check_token_ids, check_tokenizer, check_vocabulary
 from medllm.convert.hf.architecture import Architecture
 from medllm.convert.hf.handover import Answer, GgufType, Request, run_converter
 from medllm.convert.inspect_gguf import GgufFacts, Value, check_gguf
@@ -25,7 +26,6 @@ from medllm.convert.metadata import (
     model_facts,
     own_entries,
 )
-from medllm.convert.tokens import check_token_ids, check_tokenizer, check_vocabulary
 from medllm.convert.verify import check_header, check_plain_tokens, check_weights
 from medllm.pipeline.config import ConvertConfig, RunPaths
 from medllm.pipeline.errors import MedllmError

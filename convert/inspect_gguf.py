@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from medllm.convert.gguf_sense import contradiction
 from medllm.pipeline.errors import MedllmError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _MAX_HEADER = 256 * 2**20  # bytes; a vocabulary of 256,000 pieces needs about 2
 _MAX_KEY = 65_535  # bytes, the specification's limit
 _MAX_TENSOR_NAME = 63  # bytes: ggml keeps names in 64, with the final zero
 _MAX_DIMENSIONS = 4  # ggml's
+_FULL_PRECISION = ("norm.weight", ".bias")  # llama.cpp ends the process over another type
 _STRING, _ARRAY = 8, 9
 _LAYOUTS = {  # GGUF value type -> its struct letter
     **{0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i"},
@@ -93,18 +95,25 @@ class _Header:
         if tensor_count * 33 + key_count * 14 > self._size:
             raise self._wrong(f"announces {tensor_count} tensors and {key_count} keys")
         metadata: dict[str, Value] = {}
+        kinds: dict[str, tuple[int, bool]] = {}
         for _ in range(key_count):
             key = self._string("a key", _MAX_KEY)
             if key in metadata:
                 raise self._wrong(f"has the key {key} twice")
-            metadata[key] = self._value(key, self._u32())
+            if not key.isprintable() or not key:
+                raise self._wrong(f"has a key called {key!r:.60}")
+            metadata[key], kinds[key] = self._value(key)
         if not isinstance(metadata.get("general.architecture"), str):
             raise self._wrong("names no general.architecture")
+        if (wrong := contradiction(metadata, kinds)) is not None:
+            raise self._wrong(wrong)
         tensors: dict[str, GgufTensor] = {}
         for _ in range(tensor_count):
             name = self._string("a tensor's name", _MAX_TENSOR_NAME)
             if name in tensors:
                 raise self._wrong(f"has the tensor {name} twice")
+            if not name.isprintable() or not name:
+                raise self._wrong(f"has a tensor called {name!r}")
             tensors[name] = self._tensor(name)
         placed = self._placed(tensors, self._alignment(metadata))
         return GgufFacts(self._path, version, metadata, placed, self._size)
@@ -146,6 +155,8 @@ class _Header:
             block, block_bytes = GGML_QUANT_SIZES[kind]
         except (ValueError, KeyError):
             raise self._wrong(f"stores {name} as the unknown type {number}") from None
+        if name.endswith(_FULL_PRECISION) and kind is not GGMLQuantizationType.F32:
+            raise self._wrong(f"stores {name} as {kind.name}, which llama.cpp computes in F32 only")
         if shape[0] % block:
             raise self._wrong(
                 f"stores {name} as {kind.name}, in blocks of {block}, with rows of {shape[0]}"
@@ -173,11 +184,13 @@ class _Header:
             raise self._cut(end)
         return placed
 
-    def _value(self, key: str, kind: int) -> Value:
+    def _value(self, key: str) -> tuple[Value, tuple[int, bool]]:
+        """The value of a key, its type, and whether it is a list of that type."""
+        kind = self._u32()
         if kind != _ARRAY:
-            return self._scalars(key, kind, 1)[0]
+            return self._scalars(key, kind, 1)[0], (kind, False)
         kind, count = self._u32(), self._u64()
-        return self._scalars(key, kind, count)
+        return self._scalars(key, kind, count), (kind, True)
 
     def _scalars(self, key: str, kind: int, count: int) -> tuple[Scalar, ...]:
         if kind == _STRING:
@@ -227,6 +240,6 @@ class _Header:
 
     def _wrong(self, what: str) -> MedllmError:
         return MedllmError(
-            f"{self._path} is not a sound GGUF file: it {what} (byte {self._at:,}).",
+            f"{self._path} is not a sound GGUF file: it {what:.300} (byte {self._at:,}).",
             "Write or download it again.",
         )

@@ -91,8 +91,8 @@ def check_plain_tokens(gguf: Path, tokenizer: Tokenizer) -> int:
     """
     from llama_cpp import Llama
 
+    from medllm.convert.gate.vocabulary import sample_texts
     from medllm.convert.llama_cpp import silence_native_logs
-    from medllm.convert.tokens import sample_texts
     from medllm.pipeline.weights.tokenizer import plain_ids
 
     said = silence_native_logs()

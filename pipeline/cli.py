@@ -127,6 +127,17 @@ def sources() -> None:
 
 @cli.command()
 @_run_options
+@click.option("--texts", default=10_000, show_default=True, help="Conversations to compare.")
+@click.option("--ollama", is_flag=True, help="Compare the prompts of the Ollama server too.")
+def verify(texts: int, ollama: bool, config: Path, overrides: tuple[str, ...]) -> None:
+    """Prove that training and llama.cpp read the same token ids in the run's own texts."""
+    from medllm.convert.gate.verify_run import verify as check
+
+    check(*_load(config, overrides), texts=texts, ollama=ollama)
+
+
+@cli.command()
+@_run_options
 def push(config: Path, overrides: tuple[str, ...]) -> None:
     """Publish the run at a registry, once every gate is passed, and verify it there."""
     from medllm.pipeline.release.publish.gate import require_complete

@@ -36,6 +36,7 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # what a resumable stage keeps until it is done; never an output
 _CLAIM = "claim.json"
+_FULL = 2**20  # bytes left on a disk that counts as full
 _PACKAGES = (
     *("medllm", "torch", "transformers", "peft", "bitsandbytes", "datasets", "trl"),
     *("llama-cpp-python", "gguf", "ollama"),
@@ -144,9 +145,10 @@ def stage(
             (partial / _CLAIM).unlink()
             outputs = {n: _flushed(partial / n) for n in _files_below(partial)}
         except BaseException as error:
+            full = _disk_is_full(error, paths.root)
             if not resumable:
                 shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            if full:
                 raise MedllmError(
                     f"The disk filled up during {name}.", "Free some space and run it again."
                 ) from error
@@ -244,6 +246,13 @@ def _check_disk(folder: Path, needed: int, name: str) -> None:
             f"{free / 1e9:.1f} GB are free.",
             "Free some space and run it again.",
         )
+
+
+def _disk_is_full(error: BaseException, folder: Path) -> bool:
+    """A tool that meets a full disk says so in words of its own, or writes half a file."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return True
+    return isinstance(error, Exception) and shutil.disk_usage(folder).free < _FULL
 
 
 def _claim(partial: Path, claim: str, resumable: bool) -> None:

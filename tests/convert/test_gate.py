@@ -22,7 +22,6 @@ from medllm.pipeline.config import RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import FORMATS, Message, PromptFormat
 from medllm.pipeline.weights.tokenizer import build_tokenizer, save_tokenizer
-
 from tests.small_model import SENTENCES
 
 pytest_plugins = ("tests.small_model",)
@@ -179,9 +178,9 @@ def test_a_tokenizer_that_merges_in_another_order(gate: TokenGate, checkpoint: P
     backend = gate.tokenizer._tokenizer
     gate.tokenizer._tokenizer = Tokenizer.from_str(json.dumps(whole))
     try:
+        everything = talk(*SENTENCES[:4], system=SENTENCES[4])
         with pytest.raises(MedllmError, match=r"SentencePiece reads .* training reads"):
-            for sentence in SENTENCES:
-                gate.check(talk(sentence, sentence.upper()))
+            gate.check(everything)
     finally:
         gate.tokenizer._tokenizer = backend
 

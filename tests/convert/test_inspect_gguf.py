@@ -156,6 +156,7 @@ def key(name: str, kind: int, raw: bytes) -> bytes:
         (gguf(tensors=(tensor("a", (5, 0), 0, 0),)), "the shape [5, 0]"),
         (gguf(tensors=(tensor("a", (2**32, 2**31), 0, 0),)), "the shape"),
         (gguf(tensors=(tensor("a", (48, 2), 8, 0),)), "blocks of 32, with rows of 48"),
+        (gguf(tensors=(tensor("a_norm.weight", (5,), 1, 0),)), "F32 only"),
         (gguf(tensors=(A_Q8, tensor("b", (5,), 0, 208))), "not a multiple of 32"),
         (gguf(tensors=(A_Q8, tensor("b", (5,), 0, 192))), "tensors a and b overlap"),
         (gguf(tensors=(A_Q8, tensor("b", (5,), 0, 256))), "cut short"),
@@ -164,7 +165,10 @@ def key(name: str, kind: int, raw: bytes) -> bytes:
             (gguf(keys=(ARCHITECTURE, key("general.alignment", 4, struct.pack("<I", n)))), f"t {n}")
             for n in (0, 48, 2**31)
         ),
-        (gguf(keys=(ARCHITECTURE, key("general.alignment", 8, text("32")))), "alignment a value of"),
+        (
+            gguf(keys=(ARCHITECTURE, key("general.alignment", 8, text("32")))),
+            "alignment a value of",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, raw: bytes, words: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 
-from medllm.pipeline.privacy.recognizers.addresses import AddressRecognizer
+from medllm.pipeline.privacy.recognizers.addresses import AddressRecognizer, UsernameRecognizer
+from medllm.pipeline.privacy.recognizers.ages import AgeRecognizer
 from medllm.pipeline.privacy.recognizers.base import Found, SpanRecognizer
-from medllm.pipeline.privacy.recognizers.dates import AgeRecognizer, DateRecognizer
-from medllm.pipeline.privacy.recognizers.numbers import NumberRecognizer, UsernameRecognizer
-from medllm.pipeline.privacy.recognizers.people import PersonRecognizer
+from medllm.pipeline.privacy.recognizers.dates import DateRecognizer
+from medllm.pipeline.privacy.recognizers.institutions import InstitutionRecognizer
+from medllm.pipeline.privacy.recognizers.names.people import PersonRecognizer
+from medllm.pipeline.privacy.recognizers.names.runs import RunRecognizer
+from medllm.pipeline.privacy.recognizers.names.signs import SignRecognizer
+from medllm.pipeline.privacy.recognizers.names.strangers import StrangerRecognizer
+from medllm.pipeline.privacy.recognizers.numbers import NumberRecognizer
 from medllm.pipeline.privacy.recognizers.places import PlaceRecognizer
-from medllm.pipeline.privacy.recognizers.signs import SignRecognizer
-from medllm.pipeline.privacy.recognizers.strangers import StrangerRecognizer
 
 __all__ = ["Found", "SpanRecognizer", "own_recognizers"]
 
@@ -26,7 +29,9 @@ def own_recognizers() -> tuple[SpanRecognizer, ...]:
         PersonRecognizer(),
         SignRecognizer(),
         StrangerRecognizer(),
+        RunRecognizer(),
         PlaceRecognizer(),
+        InstitutionRecognizer(),
         AddressRecognizer(),
         UsernameRecognizer(),
     )

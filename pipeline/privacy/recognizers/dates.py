@@ -1,4 +1,4 @@
-"""Dates finer than a year, and ages over 89 (45 CFR 164.514(b)(2)(i)(C))."""
+"""Dates finer than a year (45 CFR 164.514(b)(2)(i)(C))."""
 
 from __future__ import annotations
 
@@ -40,13 +40,53 @@ _ORDINAL = (
     r"eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|"
     r"nineteenth|twentieth|thirtieth"
 )
+_SMALL = "one|two|three|four|five|six|seven|eight|nine"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_YEAR_SPOKEN = (
+    rf"(?:two thousand|nineteen|twenty|eighteen)(?:[ ](?:hundred[ ])?(?:and[ ])?(?:oh[- ])?"
+    rf"(?:(?:{_TENS})(?:[- ](?:{_SMALL}))?|{_TEENS}|{_SMALL}))?"
+)
+_CARDINAL = rf"(?:(?:twenty|thirty)[- ](?:{_SMALL})|{_TEENS}|twenty|thirty|{_SMALL})"
 _SPOKEN_AFTER = re.compile(
-    rf",?[ ](?:the[ ])?(?:{_ORDINAL})\b(?:,?[ ](?:of[ ])?(?:two thousand|nineteen|twenty)\b"
-    r"(?:[ ](?:and[ ])?[a-z]+teen|[ ](?:and[ ])?(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|"
-    r"ninety|ten|eleven|twelve|one|two|three|four|five|six|seven|eight|nine)\b){0,3})?",
+    rf",?[ ](?:the[ ])?(?:{_ORDINAL}|{_CARDINAL})\b(?:,?[ ](?:of[ ])?{_YEAR_SPOKEN}\b|"
+    r",?[ ](?:19|20)\d\d\b)?(?!-)",
+    re.IGNORECASE,
+)
+_MONTH_YEAR_SPOKEN = re.compile(
+    rf",?[ ](?:of[ ])?(?:two thousand|nineteen|twenty)[ ](?:hundred[ ])?(?:and[ ])?(?:oh[- ])?"
+    rf"(?:(?:{_TENS})(?:[- ](?:{_SMALL}))?|{_TEENS}|{_SMALL})\b",
     re.IGNORECASE,
 )
 _SPOKEN_BEFORE = re.compile(rf"\b(?:the[ ])?(?:{_ORDINAL})[ ](?:of[ ])?$", re.IGNORECASE)
+_RANGE = re.compile(
+    rf"[ ]*(?:-|–|—|to|thru|through|until|&|and|/)[ ]*(?:the[ ])?{_DAY}(?:st|nd|rd|th)?\b"
+    r"(?![./:%-]?\d|[ ]*(?:%|[a-z]+[ ]of\b|mg|ml|times|years?|days?|weeks?|hours?|months?|am|pm))"
+    r"(?:,?[ ](?:of[ ])?(?:19|20)\d\d\b)?",
+    re.IGNORECASE,
+)
+_RANGE_BEFORE = re.compile(
+    rf"(?<![\w./-]){_DAY}(?:st|nd|rd|th)?[ ]*(?:-|–|—|to|thru|through|&|and)[ ]*$", re.IGNORECASE
+)
+_COMPACT = re.compile(
+    r"(?<![^\W_])(?:0?[1-9]|[12]\d|3[01])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"(?:(?:19|20)?\d\d)?(?![^\W_])",
+    re.IGNORECASE,
+)
+_QUARTER = re.compile(
+    r"\bQ[1-4][ ,/-]{0,2}(?:of )?(?:(?:19|20)\d\d|['’]\d\d)\b|\b(?:(?:first|second|third|fourth|"
+    r"last|"
+    r"1st|2nd|3rd|4th) quarter|(?:first|second|latter) half|(?:beginning|end|middle)) of "
+    r"(?:19|20)\d\d\b|\b(?:19|20)\d\d[ -]?Q[1-4]\b",
+    re.IGNORECASE,
+)
+_QUARTER_WORDS = word_set("q quarter half beginning end middle")
+_BIRTH_YEAR = re.compile(
+    r"\b(?:born|birth(?:[ ]?year)?|b\.|yob|dob|née?)(?:[ ]*(?:[:=|]|on|in|of|is|was|about|around|"
+    r"circa|ca?\.|back|year|the))*[ ]*(?P<year>18\d\d|19[0-2]\d|193[0-6])\b(?![-/.]\d)",
+    re.IGNORECASE,
+)
+"""Who was born before 1937 is over 89 in 2026: such a year tells the age."""
 _YEAR_AFTER = re.compile(
     r"\.?(?:[ ]*,[ ]*|[ ]+(?:of[ ]+)?|[ ]*[-/][ ]*|(?=\d{4}))(?P<year>(?:19|20)\d\d|"
     r"['’]\d\d|(?<=-)\d\d)\b",
@@ -59,7 +99,8 @@ _QUANTITY = re.compile(
 )
 _NEAR = re.compile(
     r"(?:\b(?:in|since|last|next|during|until|till|by|from|of|early|late|mid|around|before|after|"
-    r"through|between|and|to|past|month of|beginning of|end of|middle of|this)[ -]+)$",
+    r"through|between|and|to|past|month of|beginning of|end of|middle of|this|on|done|starts?|"
+    r"for|due|as of|\d:)[ -]+)$",
     re.IGNORECASE,
 )
 _WEEKDAY_BEFORE = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day,?[ ]+$", re.IGNORECASE)
@@ -72,13 +113,35 @@ _NUMERIC = re.compile(
     r"|(?:0?[1-9]|1[0-2])[-/](?:19|20)\d\d"
     r")(?![\w%/]|[-.]\d)"
 )
+_MONTH_DAY = (
+    r"(?:(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])|(?:1[3-9]|2\d|3[01])/(?:0?[1-9]|1[0-2]))"
+)
+_NO_FRACTION = (
+    r"(?![\w/%]|\.\d|[ ]*(?:tab|pill|dose|cup|of (?!this|last|next)|hour|strength|pain|"
+    r"on (?:the|a)\b|bilateral|through|in (?:the|all|both)|throughout|teaspoon|tsp|murmur|power|"
+    r"systolic|positive|points?|criteria|nodes|sites|lung|score))"
+)
+_SLASHED = re.compile(r"\d/\d")
 _SHORT = re.compile(
-    r"\b(?:on|since|dated?|until|till|dob|d\.o\.b\.?|born|lmp|edd|due|seen|visit|admitted|"
-    r"discharged)"
-    r"(?:[ ]+(?:is|was|on|of|date))?[ :]+(?P<date>(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|"
-    r"3[01])|(?:1[3-9]|2\d|3[01])/(?:0?[1-9]|1[0-2]))"
-    r"(?![\w/%]|\.\d|[ ]*(?:tab|pill|dose|cup|of|hour|strength|pain|on the))",
+    r"(?:\b(?:on|since|dated?|until|till|til|dob|d\.o\.b\.?|born|lmp|edd|edc|due|seen|visits?|"
+    r"admitted|discharged|by|before|after|attempt|adm|disch?|d/c|dos|phone|starting|starts?|"
+    r"started|stay|effective|as of|appt|appointment|here|last|next|surgery|sx|scheduled|f/u|"
+    r"follow-?up|returns?|rtc|on \S{7,20}(?: x\d+)?|faxed|received|collected|drawn|done|signed|"
+    r"called|filled|refill|"
+    r"thru|through|week of|night of|morning of|evening of|mon|tues?|wed|thurs?|fri|sat|sun|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b\.?(?:[ ]+(?:is|was|on|of|date|day))?[ :,(]+|"
+    rf"^[-*• ]*(?=\S+[ :]+\D)|(?<=, )(?=\S+/\d\d?/|\S+$))(?P<date>{_MONTH_DAY}){_NO_FRACTION}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SHORT_RANGE = re.compile(
+    rf"\b(?P<verb>from|between|dates?)[ :]+(?P<first>{_MONTH_DAY})[ ]*(?:-|–|to|and|until|thru)[ ]*"
+    rf"(?P<date>{_MONTH_DAY}){_NO_FRACTION}|"
+    rf"(?P<one>{_MONTH_DAY})[ ]*[-–][ ]*(?P<two>{_MONTH_DAY}){_NO_FRACTION}"
+    rf"|(?<![\w/.])(?P<left>{_MONTH_DAY})[ ]to[ ](?P<right>{_MONTH_DAY}){_NO_FRACTION}",
     re.IGNORECASE,
+)
+_AND_SHORT = re.compile(
+    rf"(?:,|[ ]*(?:&|and|or|to|-|–)|, and)[ ]*(?P<date>{_MONTH_DAY}){_NO_FRACTION}"
 )
 _BIRTH = re.compile(
     r"\b(?:dob|d\.o\.b\.?|date of birth|born(?: on)?|birth ?date)[ ]*(?:is|:|-|"
@@ -115,36 +178,15 @@ _HOLIDAY_WORDS = word_set(
     """
 )
 _MONTH_WORDS = frozenset(MONTH_NAMES) | word_set("jan feb mar apr jun jul aug sep sept oct nov dec")
-_WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday month")
-_BEFORE_SHORT = word_set(
-    "on since date dated until till dob born lmp edd due seen visit admitted discharged"
+_PLAIN_SHORT = word_set("jan feb apr jun jul aug sept sep oct nov dec") | frozenset(
+    set(MONTH_NAMES) - {"may", "march"}
 )
-_BEFORE_BIRTH = word_set("dob birth born birthdate")
+_WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday month")
+_BEFORE_BIRTH = word_set("dob birth born birthdate birthyear b yob nee née")
 _MAY = re.compile(
     r"\bMay\b|\d(?:st|nd|rd|th)?(?: of)?[ /-]may\b|\bmay[ /-]\d|\b(?:in|since|last|next|"
     r"until|by|from|of|mid) may\b"
 )
-
-_UNITS = "one|two|three|four|five|six|seven|eight|nine"
-_OLD = (
-    rf"(?:9\d|1[01]\d|12[0-5]|ninety(?:[- ](?:{_UNITS}))?|(?:a |one )?hundred(?:(?: "
-    rf"and)?[- ](?:{_UNITS}|ten))?)"
-)
-_AGE = re.compile(
-    rf"(?<![\w./-])(?P<a>{_OLD}(?:[- ]*(?:years?|yrs?)\.?[- ]*(?:olds?\b|of age\b)|"
-    rf"[- ]*y\.?/?o\b\.?|[- ]y/?o\b))"
-    rf"|\b(?:aged|age|age is|age of|age:|turned|turning|"
-    rf"turns)[ :=]*(?P<b>{_OLD})\b(?![ ]*(?:%|mg|kg|days|weeks|months)|[./]\d)"
-    rf"|\b(?:i am|i['’]m|he is|she is|he['’]s|she['’]s|(?:mother|father|grandmother|"
-    rf"grandfather|grandma|grandpa|mom|dad|aunt|uncle|husband|wife|patient) (?:is|was)(?: "
-    rf"now| already| almost| nearly)?|who is|who['’]s)[ ]+(?P<c>{_OLD})(?=[ ]*(?:,|\.(?!\d)|"
-    rf";|and\b|now\b|but\b|with\b|years\b(?!\s*old)|$))"
-    rf"|(?<![\w./-])(?P<d>9\d|10\d)(?-i:(?=M\b| M\b with| F (?:with|w/) (?:h/o|hx|history|"
-    rf"PMH|past)))",
-    re.IGNORECASE,
-)
-_OLD_NUMBERS = frozenset(map(str, range(90, 126)))
-_OLD_WORDS = frozenset(("ninety", "hundred"))
 
 
 class DateRecognizer(SpanRecognizer):
@@ -167,17 +209,43 @@ class DateRecognizer(SpanRecognizer):
             for match in _NUMERIC.finditer(text):
                 if _possible(match[0]):
                     yield match.start(), match.end(), PhiType.DATE
-        for words, pattern in ((_BEFORE_SHORT, _SHORT), (_BEFORE_BIRTH, _BIRTH)):
-            if clues.most > 1 and not words.isdisjoint(clues.words):
-                for match in pattern.finditer(text):
-                    yield *match.span("date"), PhiType.DATE
+        if clues.most > 1:
+            if "/" in text and _SLASHED.search(text):
+                yield from self._short(text)
+            if not _BEFORE_BIRTH.isdisjoint(clues.words):
+                for pattern, group in ((_BIRTH, "date"), (_BIRTH_YEAR, "year")):
+                    for match in pattern.finditer(text):
+                        yield *match.span(group), PhiType.DATE
+        if clues.mixed or (clues.numbers and "_" in text):
+            for match in _COMPACT.finditer(text):
+                yield match.start(), match.end(), PhiType.DATE
+        if clues.longest > 1 and not _QUARTER_WORDS.isdisjoint(clues.words):
+            for match in _QUARTER.finditer(text):
+                yield match.start(), match.end(), PhiType.DATE
         if clues.numbers and not _WEEKDAYS.isdisjoint(clues.words):
             for match in _WEEKDAY_NTH.finditer(text):
                 yield match.start(), match.end(), PhiType.DATE
         if not _HOLIDAY_WORDS.isdisjoint(clues.words):
             for match in _HOLIDAY.finditer(text):
-                group = "day" if match["day"] else 0
-                yield *match.span(group), PhiType.DATE
+                holiday: str | int = "day" if match["day"] else 0
+                yield *match.span(holiday), PhiType.DATE
+
+    @staticmethod
+    def _short(text: str) -> Iterator[Found]:
+        """Month and day without a year, behind a word that asks for a date, and what joins it."""
+        for match in _SHORT.finditer(text):
+            start, end = match.span("date")
+            yield start, end, PhiType.DATE
+            while more := _AND_SHORT.match(text, end):
+                yield *more.span("date"), PhiType.DATE
+                end = more.end()
+        for match in _SHORT_RANGE.finditer(text):
+            dates = [group for group, value in match.groupdict().items() if value]
+            spans = [match.span(group) for group in dates if group != "verb"]
+            (_, first), (_, second) = [text[a:b].split("/") for a, b in spans]
+            if first != second or first not in ("4", "5", "6", "10", "12", "20"):
+                for start, end in spans:
+                    yield start, end, PhiType.DATE
 
     def _around(self, text: str, match: re.Match[str]) -> tuple[int, int] | None:
         """The date that a month's name is part of, or None when it is no date."""
@@ -197,19 +265,37 @@ class DateRecognizer(SpanRecognizer):
         if before and (sure or before["nth"] or year or before["all"].endswith(("-", "/"))):
             if lowered == "may" and word == "may" and not (before["nth"] or year):
                 return None
-            return before.start("all"), year.end() if year else end
+            first = _RANGE_BEFORE.search(
+                text, max(0, before.start("all") - 12), before.start("all")
+            )
+            start = first.start() if first else before.start("all")
+            if lowered in ("may", "march") and "." in text[start : match.start()] and not year:
+                return None
+            return start, year.end() if year else end
         if year_before:
             return year_before.start("all"), after.end("day") if after else end
         if (
             after
             and not (year and year.end() > after.end())
-            and (sure or after["nth"] or after["year"])
+            and (
+                sure
+                or after["nth"]
+                or after["year"]
+                or lowered in _PLAIN_SHORT
+                or (word.isupper() and text.isupper())
+                or _NEAR.search(text, max(0, start - 14), start)
+            )
         ):
             weekday = _WEEKDAY_BEFORE.search(text, max(0, start - 12), start)
-            return weekday.start() if weekday else start, after.end()
+            end = after.end()
+            more = _RANGE.match(text, end) if not after["year"] else None
+            return weekday.start() if weekday else start, more.end() if more else end
         if year:
             return start, year.end()
-        spoken = _SPOKEN_AFTER.match(text, end) if sure else None
+        listed = full or (word.islower() and lowered in _PLAIN_SHORT)
+        spoken = None
+        if sure or listed:
+            spoken = _MONTH_YEAR_SPOKEN.match(text, end) or _SPOKEN_AFTER.match(text, end)
         spoken_before = _SPOKEN_BEFORE.search(text, max(0, start - 30), start) if sure else None
         if spoken or spoken_before:
             return (
@@ -228,24 +314,6 @@ class DateRecognizer(SpanRecognizer):
             ):
                 return start, end
         return None
-
-
-class AgeRecognizer(SpanRecognizer):
-    """Ages of 90 and more, in digits or words."""
-
-    TYPES = (PhiType.AGE,)
-    SCORE = 0.9
-
-    def spans(self, text: str, clues: Clues) -> Iterator[Found]:
-        """Ages over 89 in ``text``; never the words "90 or older"."""
-        if _OLD_NUMBERS.isdisjoint(clues.numbers) and _OLD_WORDS.isdisjoint(clues.words):
-            return
-        for match in _AGE.finditer(text):
-            group = match.lastgroup
-            assert group
-            if text[match.end(group) :].startswith(" or older"):
-                continue
-            yield match.start(group), match.end(group), PhiType.AGE
 
 
 def _may_be_a_month(text: str) -> bool:

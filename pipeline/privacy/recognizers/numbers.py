@@ -22,8 +22,9 @@ _UNIT = re.compile(
     re.I,
 )
 _GAP = (
-    r"(?:[ ]*(?:['’]s|\(?(?:mrn|dea|npi|mbi|vin|id|s/n)\)?|numbers?|num|nos?\b\.?|nbr|"
-    r"ids?|codes?|is|was|of|the|ending|in|with|reads|card|plate|#|:|=|\.|-|,))*[ ]*$"
+    r"(?:[ \t]*(?:['’]s|\(?(?:mrn|dea|npi|mbi|vin|id|s/n)\)?|numbers?|num|nos?\b\.?|nbr|"
+    r"ids?|codes?|is|was|of|the|ending|ends|in|with|reads|says|card|plate|last|four|4|digits|on|"
+    r"file|as|are|for|tag|holder|[#:=.,()?|/*x-]))*[ \t]*$"
 )
 
 
@@ -43,8 +44,8 @@ _LABELS = tuple(
         (
             PhiType.SSN,
             _label(
-                r"ssn|social security|social insurance|ss#|last four of (?:my|"
-                r"his|her) social"
+                r"ssn|ss|social|social security|social insurance|soc sec|sin|last (?:four|4)(?: "
+                r"of)?"
             ),
         ),
         (PhiType.FAX, _label(r"fax|facsimile")),
@@ -60,16 +61,18 @@ _LABELS = tuple(
             PhiType.MRN,
             _label(
                 r"mrn|m\.r\.n\.?|mr#|medical record|med rec|medical rec|uhid|"
-                r"hospital number|hospital id|patient id|patient number|chart|accession|nhs",
+                r"hospital (?:number|id|no)|hosp no|patient (?:id|number)|chart|nhs|wristband|band|"
+                r"name/id|acc|accession|claim|medical number|episode",
                 "patient|hospital|record|case|file|registration|reg|ip|op|opd|ipd|admission|"
-                "encounter|visit|unit|specimen|health record|clinic",
+                "encounter|visit|unit|specimen|health record|clinic|bed|sample|lab",
             ),
         ),
         (
             PhiType.HEALTH_PLAN,
             _label(
                 r"mbi|hicn|member id|policy|subscriber|beneficiary|"
-                r"medicare|medicaid|health plan|insurance",
+                r"medicare|medicaid|health plan|insurance|insured|ins|member|carrier|coverage|"
+                r"bin|pcn|payer id|group (?:no|number|id)",
                 "member|group|plan|claim|membership|payer|rx",
             ),
         ),
@@ -84,53 +87,50 @@ _LABELS = tuple(
         (
             PhiType.LICENSE,
             _label(
-                r"licen[sc]e|dea|npi|certificate|passport|lic",
-                "certification|cert|driver['’]?s?|permit|board",
+                r"license|licence|licen[sc]e|dea|npi|certificate|passport|lic|dl|upin|gmc|nmc",
+                "certification|cert|driver's|driver|drivers|driver['’]s|permit|board|registration|reg",
             ),
         ),
         (
             PhiType.DEVICE,
             _label(
-                r"serial|s/n|sn|udi|imei|device id(?:entifier)?",
-                "device|implant|pacemaker|pump|stent|lot|icd|monitor|machine",
+                r"serial|ser|s/n|sn|udi|imei|device id(?:entifier)?|transmitter|generator|"
+                r"(?:device|pump|monitor|pacemaker|sensor|receiver)",
+                "implant|stent|lot|icd|machine|lead|valve|batch|model|ref",
             ),
         ),
         (
             PhiType.PHONE,
             _label(
                 r"phone|telephone|tel|mobile|cell|whatsapp|call|contact|text|"
-                r"reach(?: me)?(?: at)?(?: on)?|dial|ph|mob|pager",
-                "my|his|her|home|work",
+                r"reach(?: me)?(?: at)?(?: on)?|dial|ph|mob|pager|cb|landline",
+                "my|his|her|home|work|direct|desk|callback",
             ),
         ),
         (
             PhiType.ID,
             _label(
-                r"aadhaar|aadhar|national id|badge|confirmation",
-                "employee|student|ticket|reference|ref|order|tracking|study|subject|id|"
-                "identification|tax|pan|voter",
+                r"aadhaar|aadhar|national id|badge|confirmation|reference|ref|rx|prescription|"
+                r"script|"
+                r"case|pedigree|screening|docket|incident|ticket|auth|authorization|invoice|order|"
+                r"tracking|call id|work order|id|specimen|participant|enrollment|enrolment|"
+                r"locker|barcode",
+                "employee|student|study|subject|id|run|report|request|protocol|complaint|donor|"
+                "identification|tax|pan|voter|staff|file|referral|appointment|booking|req|family|"
+                "proband|sample|tube|slide|block|biopsy|permit|control|serial|receipt|bag",
             ),
         ),
     )
 )
-_LABEL_WORDS = word_set(
-    """
-    ssn social ss fax facsimile vin plate plates vehicle tag car registration mrn m r record rec
-    uhid hospital patient chart accession nhs case file reg ip op opd ipd admission encounter visit
-    unit specimen clinic mbi hicn member policy subscriber beneficiary medicare medicaid health
-    insurance group plan claim membership payer rx account acct routing iban card invoice bank
-    billing visa mastercard amex license licence dea npi certificate passport lic certification
-    cert driver driver's drivers permit board serial sn s udi imei device implant pacemaker pump
-    stent lot icd monitor machine phone telephone tel mobile cell whatsapp call contact text reach
-    dial ph mob pager number aadhaar aadhar national badge confirmation employee student ticket
-    reference ref order tracking study subject id identification tax pan voter a
-    """
-) - {"a", "m", "r", "s"}
+_LABEL_WORDS = frozenset(
+    word for _, label in _LABELS for word in re.findall(r"[a-z']{2,}", label.pattern)
+)
 _PHONE = re.compile(
     r"(?<![\w.$])(?:"
     r"\+\d{1,3}[-. ]?(?:\(?\d{1,5}\)?[-. ]?){1,4}\d{2,5}"
     r"|(?:1[-. ])?\(?[2-9]\d\d\)?[-. ]{0,2}\d{3}[-. ]\d{4}"
     r"|(?:1[-. ])?\(\d{2,5}\)[ ]?\d{3,5}[- ]?\d{3,5}"
+    r"|0\d(?:[ .-]\d\d){4}"
     r"|0\d{2,4}[- ]\d{3,4}[- ]?\d{3,4}"
     r"|[6-9]\d{4}[- ]\d{5}"
     r"|555[-. ]\d{4}"
@@ -148,6 +148,24 @@ _SSN = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
 _LONG = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,3}-?)?\d{6,20}(?![\w%/]|[.,]\d)")
 _CITED = re.compile(r"(?:PMID|PMC|NCT|DOI|ISBN|ICD)[ :]*$", re.IGNORECASE)
 _NO_ID = re.compile(r"(?:NCT|PMC|PMID|DOI|RS|NM|NP|ICD|CPT|ISBN)", re.IGNORECASE)
+_SHAPES = re.compile(
+    r"\d{7,20}"
+    r"|[A-Z]{1,4}-?\d{5,}(?:-?[A-Z\d]{1,4})?|\d{6,}-?[A-Z]{1,2}"
+    r"|(?=(?:\D*\d){7})[A-Z]{0,4}\d*(?:-[A-Z]?\d+){1,4}[A-Z]?|\d{2,4}-\d\d-\d\d"
+    r"|(?=(?:\D*\d){5})(?=\d*[A-Z])[A-Z\d]{7,}|(?=(?:\D*\d){5})[A-Z]{1,4}(?:-[A-Z\d]+){2,4}"
+    r"|(?=(?:\D*\d){7})[A-Z]{1,4}\d*(?:[ ]\d{2,5}){1,4}|\d{3,5}(?:[ ]\d{3,5}){2,3}"
+)
+"""Values that need no label: what else is so long, or has such groups, counts or measures."""
+_ROUND = re.compile(r"000$|^\d+[05]0-\d+[05]0$|^(?:19|20)\d\d-(?:19|20)\d\d$|^\d{5}-\d\d$")
+_UDI = re.compile(r"\(01\)\d{14}(?:\(\d\d\)[A-Za-z0-9-]+)*")
+_EXTENSION = re.compile(
+    r"(?:\b(?:page[rd]?|beeper|bleep|ext(?:ension)?\.?|pgr)(?:[ ]*(?:is|at|on|me|no\.?|"
+    r"number|to|#|:))*[ ]*|(?<![\w)]))(?P<x>x)?[ ]?(?P<number>\d{3,6})(?![\w%]|[.,/-]\d)",
+    re.IGNORECASE,
+)
+_MASKED = re.compile(
+    r"(?<![\w])[X*x#•]{2,5}[- ]?[X*x#•]{2}[- ]?(?P<number>\d{4})\b|[*•]{2,}[- ]?\d{4}\b"
+)
 _VIN = re.compile(r"\b(?=[A-Z0-9]*\d)(?=(?:\d*[A-Z]){3})[A-HJ-NPR-Z0-9]{17}\b")
 _PLATE = re.compile(
     r"(?<![a-z])(?:licen[sc]e plate|number plate|plates?|registration plate)(?: (?:number|"
@@ -155,23 +173,8 @@ _PLATE = re.compile(
     r"(?P<plate>[A-Z0-9]{1,4}[- ]?[A-Z0-9]{1,4}(?:[- ][A-Z0-9]{1,4}){0,2}(?<=\d))\b",
     re.IGNORECASE,
 )
-_HANDLE = re.compile(r"(?<![\w@.%+-])@(?P<handle>[A-Za-z_][\w.]{1,29}\w)")
-_USER = re.compile(
-    r"\b(?:user[ ]?name|user[ ]?id|login(?: name)?|handle|screen[ ]?name|"
-    r"gamertag)[ ]*(?:[ ]*(?:is|:|=|as)[ ]*)+[\"'“]?@?(?P<user>[A-Za-z][\w.\-]{2,29}\w)"
-    r"|\b(?:instagram|insta|twitter|facebook|fb|skype|snapchat|telegram|wechat|reddit|"
-    r"tiktok|discord)(?: (?:id|name|handle|account|user|username))?[ ]*(?:is|:|=|@|"
-    r"as)+[ ]*@?(?P<social>[A-Za-z][\w.\-]*[\d_.][\w.\-]*\w)"
-    r"|\bu/(?P<reddit>[\w-]{3,20})\b",
-    re.IGNORECASE,
-)
-_USER_WORDS = word_set(
-    """
-    username user userid login handle screen screenname gamertag instagram insta twitter facebook
-    fb skype snapchat telegram wechat reddit tiktok discord u
-    """
-)
-_NO_USER = word_set("the and that this with your for not password is was have changed been name")
+_EXTENSION_WORDS = word_set("page pager paged beeper bleep ext extension pgr x")
+_PLATE_WORDS = word_set("plate plates")
 
 
 class NumberRecognizer(SpanRecognizer):
@@ -194,9 +197,17 @@ class NumberRecognizer(SpanRecognizer):
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Numbers in ``text``; nothing is looked at unless some value is long enough."""
         labelled = "S/N" in text or not _LABEL_WORDS.isdisjoint(clues.words)
-        if labelled and (clues.most > 2 or clues.mixed):
+        if (labelled and (clues.most > 2 or clues.mixed)) or clues.most > 5:
             for match in _VALUE.finditer(text):
-                yield from self._labelled(text, match)
+                yield from self._value(text, match, labelled=labelled)
+        if clues.longest > 2 and not _EXTENSION_WORDS.isdisjoint(clues.words):
+            for match in _EXTENSION.finditer(text):
+                if match["x"] or match.start("number") > match.start():
+                    yield match.start("x" if match["x"] else "number"), match.end(), PhiType.PHONE
+        if clues.longest > 3 and ("**" in text or "xx-" in text.lower()):
+            for match in _MASKED.finditer(text):
+                yield match.start(), match.end(), PhiType.SSN
+        if not _PLATE_WORDS.isdisjoint(clues.words):
             for match in _PLATE.finditer(text):
                 if any(char.isdigit() for char in match["plate"]):
                     yield *match.span("plate"), PhiType.VEHICLE
@@ -211,6 +222,9 @@ class NumberRecognizer(SpanRecognizer):
         if clues.mixed:
             for match in _VIN.finditer(text):
                 yield match.start(), match.end(), PhiType.VEHICLE
+        if "(01)" in text:
+            for match in _UDI.finditer(text):
+                yield match.start(), match.end(), PhiType.DEVICE
 
     @staticmethod
     def _phones(text: str) -> Iterator[Found]:
@@ -231,6 +245,31 @@ class NumberRecognizer(SpanRecognizer):
             cited = _CITED.search(text, max(0, match.start() - 8), match.start())
             if long and not counts and not cited and not _NO_ID.match(value):
                 yield match.start(), match.end(), PhiType.ID
+
+    def _value(self, text: str, match: re.Match[str], *, labelled: bool) -> Iterator[Found]:
+        """The value by its label, else by its shape, with or without letters before it."""
+        found = list(self._labelled(text, match)) if labelled else []
+        if found:
+            yield from found
+            return
+        start, end = match.span()
+        letters = _LETTERS_BEFORE.search(text, max(0, start - 5), start)
+        first = match[0].split(" ", 1)[0]
+        tries = [(start, end), (start, start + len(first))]
+        for begin, stop in [(letters.start(), end), *tries] if letters else tries:
+            if self._has_shape(text, begin, stop):
+                yield begin, stop, PhiType.ID
+                return
+
+    @staticmethod
+    def _has_shape(text: str, start: int, end: int) -> bool:
+        return (
+            _SHAPES.fullmatch(text, start, end) is not None
+            and not _ROUND.search(text[start:end])
+            and not _UNIT.match(text, end)
+            and not _NO_ID.match(text, start)
+            and not _CITED.search(text, max(0, start - 8), start)
+        )
 
     def _labelled(self, text: str, match: re.Match[str]) -> Iterator[Found]:
         """The value, with letters that stand before it ("BCX 882 1190"), if a label precedes."""
@@ -254,24 +293,7 @@ class NumberRecognizer(SpanRecognizer):
             return 7 <= digits <= 15
         if digits == 3 and (len(value) < 5 or type_ is PhiType.ID):
             return False
+        if type_ is PhiType.DEVICE and value.isdigit() and digits < 5:
+            return False
         year = len(value) == 4 and value[:2] in ("19", "20") and value.isdigit()
         return type_ is PhiType.MRN or not year
-
-
-class UsernameRecognizer(SpanRecognizer):
-    """Handles behind "@" and names of accounts behind a word that says so."""
-
-    TYPES = (PhiType.USERNAME,)
-
-    def spans(self, text: str, clues: Clues) -> Iterator[Found]:
-        """User names in ``text``."""
-        if "@" in text:
-            for match in _HANDLE.finditer(text):
-                yield match.start(), match.end(), PhiType.USERNAME
-        if _USER_WORDS.isdisjoint(clues.words):
-            return
-        for match in _USER.finditer(text):
-            group = match.lastgroup
-            assert group
-            if match[group].casefold() not in _NO_USER:
-                yield *match.span(group), PhiType.USERNAME

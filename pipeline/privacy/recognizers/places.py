@@ -1,4 +1,4 @@
-"""Towns and counties, hospitals and clinics."""
+"""Towns and counties."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ _IN = re.compile(r"\b(?:in|from|near|outside|around|downtown)[ ]$", re.IGNORECAS
 _PLACE_ENDS = re.compile(
     r"\s*(?:[,.;!?)]|$|and\b|with\b|for\b|last\b|on\b|since\b|when\b|where\b|\d|this\b|but\b|to\b)"
 )
+_PHRASE = re.compile(r"[^.,;:()\n]{0,40}")
+_GRADED = re.compile(r"[ ](?:[IVX]+|mild|moderate|severe|criteria|definition|grade|C\dM\d+)\b")
+_CITY_LABEL = re.compile(
+    rf"\b(?:City|CITY|Town|TOWN)[ ]*[:|=][ ]*(?P<place>{CAP_WORD}(?:[ ]{CAP_WORD})?)"
+)
 _ZIP_BEHIND = re.compile(r",?[ ]\d{5}\b")
 _CAPITALS = re.compile(r"[A-Z]{2}")  # an abbreviation: TIAs, IL-2
 _LIVES = re.compile(
@@ -52,46 +57,25 @@ _LIVING = word_set(
     returning trip city town village suburb outskirts just
     """
 )
-_COUNTIES = word_set("county township parish borough village")
-_CARING = word_set(
-    """
-    hospital hospitals clinic clinics medical infirmary hospice nursing health healthcare
-    sanatorium dispensary polyclinic care surgery surgical cancer rehabilitation pharmacy
-    laboratory laboratories diagnostics practice pediatrics orthopedics orthopaedics dental
-    institute
-    """
+_COUNTIES = word_set("county township parish borough village census")
+_COUNTY_SMALL = re.compile(
+    r"\b(?:in|from|of|near|to)[ ](?P<place>[a-z]+(?:[ ][a-z]+)??[ ]county)\b"
 )
-_CARING_CAPITAL = frozenset(word.capitalize() for word in _CARING)
+_SMALL_TOWN = re.compile(
+    r"\b(?P<cue>liv(?:e|es|ed|ing)(?: (?:with me |alone )?(?:in|near|at))?|moved(?: here| "
+    r"back)? to|"
+    r"move to|in|from|near|outside|around|to)[ ](?P<place>[a-z]+(?:['’-][a-z]+)*(?:[ ][a-z]+)?)"
+)
+_SMALL_LIVING = word_set("live lives lived living moved move in from near outside around")
 _COUNTY = re.compile(
-    rf"(?<!\w){CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}[ ](?:County|Township|Parish|Borough|Village)\b"
+    rf"(?<!\w){CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}[ ]"
+    r"(?:County|COUNTY|Township|Parish|Borough|Village|Census Area)\b"
 )
 _CITY_STATE = re.compile(
     rf"(?<!\w)(?P<city>{CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}),[ ]?(?P<state>[A-Z]{{2}}|"
     rf"{CAP_WORD}(?:[ ]{CAP_WORD})?)\b"
 )
-_CARE = (
-    r"(?:Hospitals?|Clinics?|Medical (?:Cent(?:er|re)|College|Group|Associates|School)|"
-    r"Infirmary|Hospice|"
-    r"Nursing Home|Health(?:care)? (?:Cent(?:er|re)|System|Services|Clinic)|Healthcare|Sanatorium|"
-    r"Dispensary|Polyclinic|Care (?:Cent(?:er|re)|Home)|Surgery Cent(?:er|re)|Surgical "
-    r"Cent(?:er|re)|Cancer Cent(?:er|re)|"
-    r"Rehabilitation Cent(?:er|re)|Nursing Cent(?:er|re)|Pharmacy|Laborator(?:y|ies)|"
-    r"Diagnostics|Family Practice|"
-    r"Urgent Care|Medical Practice|Pediatrics|Orthop(?:a)?edics|Dental Care|Eye Institute|"
-    r"Heart Institute|Cancer Institute)"
-)
-_HOSPITAL = re.compile(
-    rf"(?<!\w)(?P<name>{CAP_WORD}(?:[ ](?:{CAP_WORD}|of|the|and|for|&|de|la)){{0,5}}?)[ ]{_CARE}\b"
-    rf"(?:[ ](?:of|at|in)[ ](?!The\b){CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}})?"
-)
-_HOSPITAL_SMALL = re.compile(
-    r"hospitals?\b|clinic\b|medical (?:cent(?:er|re)|college)\b|nursing home\b"
-)
-_SMALL_BEFORE = re.compile(
-    r"\b(?P<name>[a-z]+(?:['’]s)?)[ ](?:(?:general|memorial|community|university|"
-    r"children['’]?s)[ ])?$"
-)
-_GENERIC = word_set(
+GENERIC = word_set(
     """
     the a an my our your his her their this that local general city county district state
     government govt private public children childrens children's women women's womens men's
@@ -106,14 +90,13 @@ _GENERIC = word_set(
     and/or online
     """
 )
-_CHAINS = word_set("apollo fortis mayo cleveland aiims kaiser medanta manipal max")
 _AMBIGUOUS_CODES = frozenset(("MD", "DO", "PA", "MA", "OR", "IN", "ME", "HI", "OK", "ID", "OH"))
 
 
 class PlaceRecognizer(SpanRecognizer):
-    """Towns by the lexicon and by what stands around them; houses of care by their kind's word."""
+    """Towns by the lexicon and by what stands around them."""
 
-    TYPES = (PhiType.CITY, PhiType.HOSPITAL)
+    TYPES = (PhiType.CITY,)
     SCORE = 0.8
 
     def __init__(self) -> None:
@@ -124,6 +107,11 @@ class PlaceRecognizer(SpanRecognizer):
         self._towns = lists.towns
         self._states = lists.states
         self._codes = lists.state_codes
+        self._first_words = frozenset(lists.towns)
+        plain = COMMON | WORD | EPONYM | MAYBE_EPONYM | REGION
+        self._small_towns = frozenset(
+            word for word, flag in lists.flags.items() if flag & CITY and not flag & plain
+        )
         self._state_words = lists.state_codes | {
             state.split()[0].capitalize() for state in lists.states
         }
@@ -138,14 +126,26 @@ class PlaceRecognizer(SpanRecognizer):
                     yield from self._town(match, "place")
                     if match["second"]:
                         yield from self._town(match, "second")
+            if "city" in clues.words or "town" in clues.words:
+                for match in _CITY_LABEL.finditer(text):
+                    yield *match.span("place"), PhiType.CITY
             if not _COUNTIES.isdisjoint(clues.words):
                 for match in _COUNTY.finditer(text):
                     yield match.start(), match.end(), PhiType.CITY
             if "," in text and not self._state_words.isdisjoint(clues.capitals):
                 for match in _CITY_STATE.finditer(text):
                     yield from self._before_state(match)
-        if not _CARING.isdisjoint(clues.words):
-            yield from self._hospitals(text, clues)
+        small = not _SMALL_LIVING.isdisjoint(clues.words) and (
+            "county" in clues.words
+            or not self._small_towns.isdisjoint(clues.words)
+            or any(
+                rest[0] in clues.words
+                for first in self._first_words & clues.words
+                for rest in self._towns[first]
+            )
+        )
+        if small:
+            yield from self._small(text)
 
     def _listed(self, text: str) -> Iterator[Found]:
         """Towns of the lists; one that is also a word needs "in", "from" and the like before it."""
@@ -157,7 +157,7 @@ class PlaceRecognizer(SpanRecognizer):
                     yield match.start(), end, PhiType.CITY
                     break
             flags = self._flags.get(word, 0)
-            if not flags & CITY or flags & REGION:
+            if not flags & CITY or flags & REGION or _GRADED.match(text, match.end()):
                 continue
             if _CAPITALS.search(match[0]) and not (flags & METRO or text.isupper()):
                 continue
@@ -190,7 +190,9 @@ class PlaceRecognizer(SpanRecognizer):
 
     @staticmethod
     def _head_follows(text: str, end: int) -> bool:
-        return any(word.casefold() in HEADS for word in _WORD.findall(text[end : end + 40])[:3])
+        phrase = _PHRASE.match(text, end)
+        behind = phrase[0] if phrase else ""
+        return any(word.casefold() in HEADS for word in _WORD.findall(behind)[:3])
 
     def _known_words(self, place: str) -> bool:
         """Whether any word could be a proper name: neither frequent nor a state or country."""
@@ -198,7 +200,7 @@ class PlaceRecognizer(SpanRecognizer):
             return False
         words = [word.casefold() for word in _WORD.findall(place)]
         flags = [self._flags.get(word, 0) for word in words]
-        if any(word in _GENERIC or word in HEADS for word in words):
+        if any(word in GENERIC or word in HEADS for word in words):
             return False
         return not all(flag & (COMMON | REGION | EPONYM) for flag in flags)
 
@@ -239,27 +241,20 @@ class PlaceRecognizer(SpanRecognizer):
         if words and self._known_words(" ".join(words)):
             yield start, match.end("city"), PhiType.CITY
 
-    def _hospitals(self, text: str, clues: Clues) -> Iterator[Found]:
-        capital = clues.uncommon and not _CARING_CAPITAL.isdisjoint(clues.capitals)
-        for match in _HOSPITAL.finditer(text) if capital else ():
-            words = match["name"].split()
-            start = match.start()
-            for word in words:
-                if word.casefold().rstrip(".") not in _GENERIC:
-                    break
-                start += len(word) + 1
-            rest = match["name"][start - match.start() :].split()
-            proper = [
-                w for w in rest if w[0].isupper() and w.casefold().rstrip(".,") not in _GENERIC
-            ]
-            if proper and not all(self._flags.get(w.casefold(), 0) & COMMON for w in proper):
-                yield start, match.end(), PhiType.HOSPITAL
-        for match in _HOSPITAL_SMALL.finditer(text):
-            before = _SMALL_BEFORE.search(text, max(0, match.start() - 40), match.start())
-            if not before:
+    def _small(self, text: str) -> Iterator[Found]:
+        """Towns in lower case behind "in", "from", "lives"; no word but a town's name."""
+        for match in _COUNTY_SMALL.finditer(text):
+            if not self._flags.get(match["place"].split()[-2], 0) & (COMMON | WORD):
+                yield *match.span("place"), PhiType.CITY
+        for match in _SMALL_TOWN.finditer(text):
+            words = match["place"].split()
+            start = match.start("place")
+            if len(words) == 2 and (words[1],) in self._towns.get(words[0], ()):
+                if not self._flags.get(words[0], 0) & self._flags.get(words[1], 0) & COMMON:
+                    yield *match.span("place"), PhiType.CITY
                 continue
-            name = before["name"].removesuffix("'s").removesuffix("’s")
-            flags = self._flags.get(name, 0)
-            listed = flags & (NAME | CITY) and not flags & (WORD | COMMON | EPONYM | REGION)
-            if listed or name in _CHAINS:
-                yield before.start("name"), match.end(), PhiType.HOSPITAL
+            flags = self._flags.get(words[0], 0)
+            homely = match["cue"] not in ("in", "from", "near", "around", "to", "outside")
+            plain = flags & (COMMON | WORD | EPONYM | MAYBE_EPONYM | REGION)
+            if flags & CITY and not plain and (homely or flags & METRO or not flags & USUAL):
+                yield start, start + len(words[0]), PhiType.CITY

@@ -198,7 +198,7 @@ def standard_recognizers() -> tuple[Standard, ...]:
             PhoneRecognizer(),
             PhiType.PHONE,
             digits(8),
-            re.compile(r"(?<![\w./-])[+(]?\d(?:[-. ()]{0,2}\d){7,14}(?![\w/%])"),
+            re.compile(r"(?<![\w./-])\(?0\d{1,4}(?:[-. ()/]{1,2}\d{2,6}){1,5}(?![\w/%])"),
             window=True,
         ),
     )

@@ -14,6 +14,7 @@ from functools import cache
 from typing import NamedTuple
 
 from medllm.pipeline.privacy.vocabulary import word_set
+from medllm.pipeline.privacy.vocabulary.english import is_english
 from medllm.pipeline.privacy.vocabulary.eponyms import ALWAYS, LOOK_ALIKES, NEVER, WITH_HEAD
 from medllm.pipeline.privacy.vocabulary.words import COMMON_WORDS, NAME_WORDS
 
@@ -74,6 +75,7 @@ class Lexicon:
     flags: Mapping[str, int]
     towns: Mapping[str, Sequence[tuple[str, ...]]]
     usual_first: frozenset[str]
+    strange_first: frozenset[str]  # given names that are no words of English nor cities
     states: frozenset[str]
     state_codes: frozenset[str]
 
@@ -112,7 +114,15 @@ def lexicon() -> Lexicon:
         for word, flag in flags.items()
         if flag & USUAL and len(word) > 3 and not flag & (WORD | EPONYM | REGION)
     )
-    return Lexicon(flags, places.towns, usual, places.states, places.state_codes)
+    strange = frozenset(
+        word
+        for word, flag in flags.items()
+        if flag & FIRST
+        and len(word) > 4
+        and not flag & (WORD | EPONYM | MAYBE_EPONYM | REGION | COMMON | CITY)
+        and not is_english(word)
+    )
+    return Lexicon(flags, places.towns, usual, strange, places.states, places.state_codes)
 
 
 def plain(word: str) -> str:

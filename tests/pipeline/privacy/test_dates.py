@@ -32,6 +32,13 @@ def of(text: str, type_: PhiType) -> list[str]:
         ("DOB: 19850412", "19850412"),
         ("on December fifth two thousand", "December fifth two thousand"),
         ("On May 5 she came", "May 5"),
+        ("ADM: 12MAY22 from home", "12MAY22"),
+        ("stay June 9-14, 2023 inpatient", "June 9-14, 2023"),
+        ("biopsy from apr 30 lost", "apr 30"),
+        ("born June twelfth, nineteen forty-five", "June twelfth, nineteen forty-five"),
+        ("Labs before 7/5. Then rest", "7/5"),
+        ("seen in Q3 2021", "Q3 2021"),
+        ("She was born in 1921 there", "1921"),
         ("as of 25 december", "25 december"),
     ],
 )
@@ -48,6 +55,8 @@ def test_dates_are_found(text: str, date: str) -> None:
         "It may 5 times recur; at age 5 may be late. You may take it. March on.",
         "OCT scan and MAR chart; sep and dec",
         "June said so",
+        "House-Brackmann 2. May resolve. Pain from 8/10 to 4/10, strength 5/5",
+        "born in 1980",
     ],
 )
 def test_what_is_no_date_stays(text: str) -> None:

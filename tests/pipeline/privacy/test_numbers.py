@@ -49,6 +49,14 @@ def found(text: str) -> list[tuple[str, str]]:
         ("reference 83746251", "ID", "83746251"),
         ("sample 8374625117", "PHONE", "8374625117"),
         ("tracking AB-99812345", "ID", "AB-99812345"),
+        ("bracelet K44-90817 seen", "ID", "K44-90817"),
+        ("(81-36-20) seen", "ID", "81-36-20"),
+        ("shown (62848999-01) here", "ID", "62848999-01"),
+        ("UDI (01)02481543596374(21)S92356", "DEVICE", "(01)02481543596374(21)S92356"),
+        ("pager x4417 tonight", "PHONE", "x4417"),
+        ("last four of social 7067", "SSN", "7067"),
+        ("login blue_heron_9 works", "USERNAME", "blue_heron_9"),
+        ("mail ada dot b at example dot org please", "EMAIL", "ada dot b at example dot org"),
     ],
 )  # fmt: skip
 def test_numbers_are_found(text: str, type_: str, value: str) -> None:
@@ -66,6 +74,7 @@ def test_numbers_are_found(text: str, type_: str, value: str) -> None:
         "Please call your doctor in 2015 or 2016.",
         "My record is clean, my account is fine, call me in 10 minutes.",
         "vitamin B12 1000, omega 3, G6PD, H1N1, CA125 35",
+        "G2P1, T2DM, C5-C6, SpO2 97%, E11.65, 500-1500 mL, 2015-2019, also known as tinea",
     ],
 )
 def test_what_identifies_nobody_stays(text: str) -> None:

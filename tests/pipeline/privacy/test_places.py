@@ -40,6 +40,12 @@ def places(text: str) -> list[tuple[str, str]]:
         ("ZIP+4: 12345-6789", [("ZIP", "12345-6789")]),
         ("Postcode SW1A 1AA", [("ZIP", "SW1A 1AA")]),
         ("in Illinois 62704", [("ZIP", "62704")]),
+        ("works at Delmar Freight Lines now", [("HOSPITAL", "Delmar Freight Lines")]),
+        ("Discharged to Birchwood Skilled Nursing", [("HOSPITAL", "Birchwood Skilled Nursing")]),
+        ("went to lakehead general says", [("HOSPITAL", "lakehead general")]),
+        ("at 80 Old Mill Rd, Lot 41", [("STREET", "80 Old Mill Rd, Lot 41")]),
+        ("at 633 County Road 220", [("STREET", "633 County Road 220")]),
+        ("we live in kern county", [("CITY", "kern county")]),
     ],
 )
 def test_places_are_found(text: str, expected: list[tuple[str, str]]) -> None:
@@ -57,6 +63,7 @@ def test_places_are_found(text: str, expected: list[tuple[str, str]]) -> None:
         "Sodium 135 and 12345 cells. A dose of 10000 units.",
         "5 drops a day, close the way, drive home on the road.",
         "Sodium, potassium, CT and MRI. In ME, OR and OK.",
+        "Berlin moderate ARDS, Denver II passed, Complex Regional Pain Syndrome, Genetics clinic",
     ],
 )
 def test_what_is_no_place_stays(text: str) -> None:

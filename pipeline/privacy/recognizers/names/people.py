@@ -15,9 +15,11 @@ from medllm.pipeline.privacy.recognizers.base import (
     is_whole,
 )
 from medllm.pipeline.privacy.recognizers.clues import SURNAME_ENDING, Clues
-from medllm.pipeline.privacy.recognizers.name_rules import (
+from medllm.pipeline.privacy.recognizers.names.name_rules import (
     MONTHS,
 )
+from medllm.pipeline.privacy.recognizers.names.run_signs import THING_BEHIND
+from medllm.pipeline.privacy.vocabulary.english import SHORT_SURNAMES, is_english
 from medllm.pipeline.privacy.vocabulary.eponyms import HEADS, SURE_HEADS
 from medllm.pipeline.privacy.vocabulary.lexicon import (
     CITY,
@@ -43,8 +45,11 @@ NEXT = re.compile(
 )
 _BEFORE = re.compile(rf"(?:^|(?<![\w@/]))(?P<word>[{CAPITAL}](?:\.|[^\W\d_]+))[ ]?$")
 ANY_WORD = re.compile(WORD_SHAPE)
-_LOWER_WORD = re.compile(r"[a-z]{4,}")
-LOWER_NEXT = re.compile(r"[ ]([a-z]{3,})\b")
+_LOWER_WORD = re.compile(r"[a-zß-öø-ÿāăąćčďđēęěğģıķľłńňōőœŕřśşšţťūůűźżž\-]{4,}")
+LOWER_NEXT = re.compile(
+    r"[ ](?:[a-z]\.[ ]|[b-z][ ])?(?:(?:van|von|der|den|de|la|del|ten|ter|di|dos|da|el|al|bin)[ -])*"
+    r"([^\W\d_A-Z]{2,}(?:['’-][^\W\d_]{2,})*)\b"
+)
 _SUFFIX = re.compile(r",?[ ](?:Jr|Sr|II|III|IV)\b\.?")
 _INITIAL = re.compile(rf"^[{CAPITAL}]\.?$")
 POSSESSIVE = re.compile(r"['’]s$|['’]$")
@@ -83,12 +88,13 @@ class PersonRecognizer(SpanRecognizer):
         lists = lexicon()
         self._flags = lists.flags
         self._usual = lists.usual_first
+        self._given = lists.strange_first | lists.usual_first
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Names in ``text``."""
         if clues.has_name:
             yield from self._in_running_text(text)
-        if not self._usual.isdisjoint(clues.words):
+        if not self._given.isdisjoint(clues.words):
             yield from self._typed_small(text)
 
     def _in_running_text(self, text: str) -> Iterator[Found]:
@@ -126,6 +132,8 @@ class PersonRecognizer(SpanRecognizer):
         if flags & MAYBE_EPONYM and self._head_follows(text, end):
             return None
         if not flags & (WORD | EPONYM | REGION | COMMON):
+            if not flags & USUAL and THING_BEHIND.match(text, end):
+                return None
             end = self._extended(text, end)
             if len(match[0]) == len(word) and self._head_follows(text, end, sure=True):
                 return None
@@ -229,15 +237,25 @@ class PersonRecognizer(SpanRecognizer):
             return words[0].casefold() in SURE_HEADS
         return any(word.casefold() in HEADS for word in words)
 
+    @staticmethod
+    def _strange(word: str) -> bool:
+        """Whether neither English nor the shape of medical words explains ``word``."""
+        if len(word) < 3:
+            return word in SHORT_SURNAMES and word not in {"do", "ha", "ye", "ho", "ba", "lo"}
+        parts = word.split("-")
+        return not MEDICAL_SHAPE.search(word) and not all(is_english(part) for part in parts)
+
     def _typed_small(self, text: str) -> Iterator[Found]:
         """Usual given names that somebody typed without a capital, with a surname behind them."""
         for match in _LOWER_WORD.finditer(text):
-            if match[0] not in self._usual or not is_whole(text, match.start(), match.end()):
+            if match[0] not in self._given or not is_whole(text, match.start(), match.end()):
                 continue
             end = match.end()
             follower = LOWER_NEXT.match(text, end)
             if follower:
                 flags = self._flags.get(follower[1], 0)
-                if flags & LAST and not flags & (WORD | COMMON | EPONYM):
+                if (flags & LAST and not flags & (WORD | COMMON | EPONYM)) or (
+                    not flags and self._strange(follower[1])
+                ):
                     end = follower.end()
             yield match.start(), end, PhiType.NAME

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from medllm.convert.gate.agreement import TokenGate
+from medllm.convert.gate.texts import hostile_conversations
 from medllm.convert.inspect_gguf import GgufFacts
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.prompts import Message, PromptFormat
-from medllm.pipeline.weights.tokenizer import TOKENIZER_MODEL, plain_ids, read_proto
+from medllm.pipeline.prompts import PromptFormat
+from medllm.pipeline.weights.tokenizer import TOKENIZER_MODEL, read_proto
 
 _AGAIN = "Run stage base and then convert again; if it stays, report it."
 
@@ -67,44 +70,14 @@ def check_vocabulary(
             raise MedllmError(f"{facts.path}: {_difference(key, found, value)}.", _AGAIN)
 
 
-def check_token_ids(
-    gguf: Path, folder: Path, prompt_format: PromptFormat, texts: Sequence[str] | None = None
-) -> int:
-    """Tokenise texts and prompts with the tokenizer of training and with llama.cpp.
+def check_token_ids(gguf: Path, folder: Path, prompt_format: PromptFormat) -> int:
+    """Read several hundred hostile conversations with training's tokenizer and with llama.cpp.
 
-    Plain texts are compared, and conversations of one and two turns around them, with and without
-    a system message; exactly one BOS begins each. Returns how many were compared. Raises
+    What must hold of each says ``TokenGate.check``. Returns how many were compared. Raises
     MedllmError at the first difference.
     """
-    from transformers import PreTrainedTokenizerFast
-
-    from medllm.convert.llama_cpp import silence_native_logs
-
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    plain = list(sample_texts() if texts is None else texts)
-    said = silence_native_logs()
-    from llama_cpp import Llama
-
-    try:
-        model = Llama(str(gguf), vocab_only=True, verbose=False)
-    except ValueError:
-        last = " / ".join(line.strip() for line in list(said)[-3:])
-        raise MedllmError(f"llama.cpp does not load {gguf}: {last}.", _AGAIN) from None
-    try:
-        ours = plain_ids(tokenizer.backend_tokenizer, plain)
-        for text, ids in zip(plain, ours, strict=True):
-            served = model.tokenize(text.encode(), add_bos=False, special=False)
-            _compare(gguf, text, ids, served)
-        prompts = 0
-        for messages in _conversations(plain):
-            encoded = prompt_format.encode(tokenizer, messages, add_generation_prompt=True)
-            prompt = prompt_format.prompt(messages)
-            served = model.tokenize(prompt.encode(), add_bos=True, special=True)
-            _compare(gguf, prompt, encoded.input_ids, served)
-            prompts += 1
-    finally:
-        model.close()
-    return len(plain) + prompts
+    with closing(TokenGate(folder, gguf, prompt_format)) as gate:
+        return sum(1 for conversation in hostile_conversations() if gate.check(conversation))
 
 
 def sample_texts() -> Iterator[str]:
@@ -124,30 +97,6 @@ def sample_texts() -> Iterator[str]:
         "<<SYS>>",
         "don't",
     )
-
-
-def _conversations(texts: Sequence[str]) -> Iterator[list[Message]]:
-    """Prompts around the texts; what looks like a control token is left to plain comparison."""
-    system = Message(role="system", content="You answer as a careful assistant.")
-    for index, text in enumerate(texts):
-        user = Message(role="user", content=text)
-        turns = [user]
-        if index % 2:
-            turns = [user, Message(role="assistant", content=texts[index - 1] or "Yes."), user]
-        yield [system, *turns] if index % 4 < 2 else turns
-
-
-def _compare(gguf: Path, text: str, trained: list[int], served: list[int]) -> None:
-    if trained != served:
-        at = next(
-            (i for i, (a, b) in enumerate(zip(trained, served, strict=False)) if a != b),
-            min(len(trained), len(served)),
-        )
-        raise MedllmError(
-            f"{gguf}: llama.cpp reads {text!r} as {served[at : at + 4]} from token {at} on, "
-            f"training read {trained[at : at + 4]}.",
-            _AGAIN,
-        )
 
 
 def _difference(key: str, found: Any, expected: Any) -> str:

@@ -18,7 +18,8 @@ class Rule:
 
     ``sure``: a plain word or an eponym is a name here too ("Dr. Graves", "my name is Rose").
     ``unlisted``: whether a word outside all lists is a name: no, with a capital, or in any case.
-    ``behind`` must match behind the name.
+    ``behind`` must match behind the name. ``small``: a lower-case word that neither a list nor
+    English knows is a name.
     """
 
     words: frozenset[str]
@@ -26,6 +27,7 @@ class Rule:
     sure: bool = False
     unlisted: Unlisted = "capital"
     behind: re.Pattern[str] | None = None
+    small: bool = False
 
 
 def _rule(
@@ -35,6 +37,7 @@ def _rule(
     sure: bool = False,
     unlisted: Unlisted = "capital",
     behind: str | None = None,
+    small: bool = False,
 ) -> Rule:
     return Rule(
         frozenset(words.split()),
@@ -42,6 +45,7 @@ def _rule(
         sure,
         unlisted,
         re.compile(behind, re.IGNORECASE) if behind else None,
+        small,
     )
 
 
@@ -70,8 +74,28 @@ RULES = (
         "dr mr mrs ms prof capt lt sgt rev miss mister professor nurse",
         rf"(?<!\w)(?:{_TITLE})[ ]*",
         sure=True,
+        small=True,
     ),
     _rule("doctor", r"\bdoctor[ ]+", unlisted="no"),
+    _rule(
+        _RELATIVES,
+        rf"(?:\b(?:with|and)[ ]|w/[ ]?)(?:{_RELATIVE})[ ]",
+        small=True,
+    ),
+    _rule(
+        "caller doctor gp nurse doc pcp dentist",
+        r"(?<!\w)(?:caller:?|(?:my|her|his) (?:gp|nurse|doc|pcp)|who is your (?:doctor|nurse|gp|"
+        r"dentist)\?)[ ]+",
+        unlisted="no",
+        small=True,
+    ),
+    _rule(
+        "thx ty thanks thank",
+        r"(?:\b(?:thx|ty|thanks|thank you)[,.! ]*\n?[ ]*[-–]?[ ]*)",
+        unlisted="no",
+        small=True,
+        behind=r"\s*$",
+    ),
     _rule(
         "name names surname nickname",
         r"\b(?:my|his|her|the|their|our|patient['’]?s?|son['’]?s?|daughter['’]?s?|"
@@ -84,12 +108,12 @@ RULES = (
     ),
     _rule(
         "call calls called goes name",
-        r"\b(?:call(?:s|ed)? (?:me|him|her)|goes by|by the name of|name(?: appears as)?)[ ]+",
+        r"\b(?:call(?:s|ed)? (?:me|him|her)|goes by|by the name of|name(?: appears as)?)[ ]+[\"“]?",
     ),
     _rule(
         "named known",
         r"\b(?:named|(?:call(?:s|ed)?|called)[ ](?:me|him|her)|known[ ]as|goes[ ]by|by the "
-        r"name of)[ ]+",
+        r"name of)[ ]+[\"“]?",
         unlisted="no",
     ),
     _rule(
@@ -99,8 +123,15 @@ RULES = (
         sure=True,
     ),
     _rule(
-        "i i'm im this it's myself",
-        r"\b(?:i am|i['’]?m|this is|it is|it['’]s|myself)[ ]+(?:also[ ]|just[ ])?",
+        "i i'm im myself",
+        r"\b(?:i am|i['’]?m|myself)[ ]+(?:also[ ]|just[ ])?",
+        behind=r"\s*(?:[,.(\-–]|\band\b|from\b|here\b|\d|aged?\b|a\b|calling|speaking|writing|$)",
+        unlisted="no",
+        small=True,
+    ),
+    _rule(
+        "this it it's",
+        r"\b(?:this is|it is|it['’]s)[ ]+(?:also[ ]|just[ ])?",
         behind=r"\s*(?:[,.(\-–]|\band\b|from\b|here\b|\d|aged?\b|a\b|calling|speaking|writing|$)",
         unlisted="no",
     ),
@@ -130,6 +161,7 @@ RULES = (
         _RELATIVES,
         rf"\b(?:my|his|her|our|their|the|your|"
         rf"a)[ ](?:[a-z0-9\-]+[ ]){{0,2}}?(?:{_RELATIVE})(?:[ ]is)?,?[ ]\(?",
+        small=True,
     ),
     _rule(
         "seen treated referred care examined signed dictated performed reviewed spoke "

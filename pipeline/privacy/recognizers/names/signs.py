@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from medllm.pipeline.privacy.identifiers import PhiType
 from medllm.pipeline.privacy.recognizers.base import CAPITAL, Found
 from medllm.pipeline.privacy.recognizers.clues import Clues
-from medllm.pipeline.privacy.recognizers.name_rules import (
+from medllm.pipeline.privacy.recognizers.names.name_rules import (
     MODALS,
     MONTHS,
     NEVER_LOWER,
     RULES,
     Rule,
 )
-from medllm.pipeline.privacy.recognizers.people import (
+from medllm.pipeline.privacy.recognizers.names.people import (
     ANY_WORD,
     LOWER_NEXT,
     NEXT,
@@ -37,6 +37,9 @@ from medllm.pipeline.privacy.vocabulary.lexicon import (
 )
 
 _COMMA_GIVEN = re.compile(rf",[ ]({WORD_SHAPE}(?:[ ][{CAPITAL}]\b\.?)?)")
+_PARTICLES = re.compile(
+    r"(?:(?:van|von|der|den|de|la|del|ten|ter|di|dos|da|el|al|bin)[ -])+(?=[^\W\d_]{3})"
+)
 _PRONOUN = re.compile(
     r"[ ]+(?:i|it|this|that|the|you|he|she|there|be|these|we|they|my|not|any|all|your|his|"
     r"her|do|try)\b",
@@ -51,12 +54,12 @@ class SignRecognizer(PersonRecognizer):
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Names in ``text``."""
-        usual = not self._usual.isdisjoint(clues.words)
+        usual = not self._given.isdisjoint(clues.words)
         for rule in RULES:
             if rule.unlisted == "no":
-                possible = clues.has_name or usual
+                possible = clues.has_name or usual or rule.small
             else:
-                possible = clues.uncommon or usual or rule.unlisted == "any"
+                possible = clues.uncommon or usual or rule.small or rule.unlisted == "any"
             if possible and not rule.words.isdisjoint(clues.words):
                 for match in rule.pattern.finditer(text):
                     found = self._after_sign(text, match.end(), rule)
@@ -65,9 +68,12 @@ class SignRecognizer(PersonRecognizer):
 
     def _after_sign(self, text: str, start: int, rule: Rule) -> tuple[int, int] | None:
         """The name that begins at ``start``, behind a title, a greeting or another sign."""
-        match = ANY_WORD.match(text, start)
+        first = start
+        particles = _PARTICLES.match(text, start) if rule.small else None
+        match = ANY_WORD.match(text, particles.end() if particles else start)
         if not match:
             return None
+        start = match.start()
         word = POSSESSIVE.sub("", match[0])
         flags = self._flags_of(word)
         end = start + len(word)
@@ -85,7 +91,7 @@ class SignRecognizer(PersonRecognizer):
             end = self._small_surname(text, end, rule)
         if rule.behind and not rule.behind.match(text, end):
             return None
-        return start, end
+        return first, end
 
     def _fits(self, text: str, match: re.Match[str], word: str, flags: int, rule: Rule) -> bool:
         """Whether a capitalised word behind a sign is a name."""
@@ -119,6 +125,8 @@ class SignRecognizer(PersonRecognizer):
             return rule.sure or bool(flags & FIRST)
         if rule.sure and flags & NAME and not flags & COMMON:
             return word not in MODALS
+        if rule.small and not flags and SignRecognizer._strange(word):
+            return True
         return rule.unlisted == "any" and not flags and len(word) > 2
 
     def _small_surname(self, text: str, end: int, rule: Rule) -> int:
@@ -127,4 +135,7 @@ class SignRecognizer(PersonRecognizer):
             return end
         flags = self._flags.get(follower[1], 0)
         listed = flags & LAST and not flags & COMMON and (rule.sure or not flags & WORD)
-        return follower.end() if listed or (rule.unlisted == "any" and not flags) else end
+        unlisted = not flags and (
+            rule.unlisted == "any" or (rule.small and self._strange(follower[1]))
+        )
+        return follower.end() if listed or unlisted else end
