@@ -32,11 +32,10 @@ def never(_: Work) -> None:
     raise AssertionError("the body must not run")
 
 
-def base_and_merge(paths: RunPaths) -> None:
+def up_to_train(paths: RunPaths) -> None:
     stage("base", MergeConfig(), paths, write(weights="b"))
     stage("prepare", MergeConfig(), paths, write())
     stage("train", MergeConfig(), paths, write())
-    stage("merge", MergeConfig(), paths, write(weights="m"))
 
 
 def convert(paths: RunPaths, body: Callable[[Work], None], **config: object) -> Manifest:
@@ -44,7 +43,7 @@ def convert(paths: RunPaths, body: Callable[[Work], None], **config: object) -> 
 
 
 def test_a_manifest_records_what_was_read_and_written(paths: RunPaths) -> None:
-    base_and_merge(paths)
+    up_to_train(paths)
 
     def body(work: Work) -> None:
         text = (work.inputs["base"] / "weights.gguf").read_text()
@@ -66,19 +65,19 @@ def test_a_manifest_records_what_was_read_and_written(paths: RunPaths) -> None:
 
 
 def test_unchanged_work_is_not_done_again(paths: RunPaths) -> None:
-    base_and_merge(paths)
+    up_to_train(paths)
     first = convert(paths, write(out="1"))
     assert convert(paths, never) == first
 
 
 @pytest.mark.parametrize("change", ["config", "input", "output", "lost output"])
 def test_any_change_by_content_runs_the_stage_again(paths: RunPaths, change: str) -> None:
-    base_and_merge(paths)
+    up_to_train(paths)
     convert(paths, write(out="1"))
     output = paths.stage("convert") / "out.gguf"
     if change == "input":
-        stage("merge", MergeConfig(), paths, never)
-        stage("merge", MergeConfig(seed=1), paths, write(weights="other"))
+        stage("base", MergeConfig(), paths, never)
+        stage("base", MergeConfig(seed=1), paths, write(weights="other"))
     elif change == "output":
         output.write_text("X")
     elif change == "lost output":
@@ -93,14 +92,14 @@ def test_a_missing_upstream_stage_is_named(paths: RunPaths) -> None:
 
 
 def test_an_altered_input_is_refused(paths: RunPaths) -> None:
-    base_and_merge(paths)
-    (paths.stage("merge") / "weights.gguf").write_text("X")
-    with pytest.raises(MedllmError, match=r"weights\.gguf is not the file that stage merge wrote"):
+    up_to_train(paths)
+    (paths.stage("base") / "weights.gguf").write_text("X")
+    with pytest.raises(MedllmError, match=r"weights\.gguf is not the file that stage base wrote"):
         convert(paths, never)
 
 
 def test_a_failing_body_leaves_the_old_result(paths: RunPaths) -> None:
-    base_and_merge(paths)
+    up_to_train(paths)
     before = convert(paths, write(out="1"))
 
     def body(work: Work) -> None:
@@ -141,7 +140,7 @@ def test_a_fact_that_changed_runs_the_stage_again(paths: RunPaths) -> None:
 
 @pytest.mark.parametrize("damage", ['{"schema_version": 99}', "{}", "[1]", "not json", ""])
 def test_a_manifest_of_another_version_is_refused(paths: RunPaths, damage: str) -> None:
-    base_and_merge(paths)
+    up_to_train(paths)
     (paths.stage("base") / MANIFEST).write_text(damage)
     with pytest.raises(MedllmError, match="made by another version of medllm or is damaged"):
         convert(paths, never)
@@ -196,7 +195,7 @@ def test_a_killed_stage_with_another_config_starts_afresh(paths: RunPaths) -> No
 
 
 def test_times_are_not_trusted(paths: RunPaths) -> None:
-    base_and_merge(paths)
+    up_to_train(paths)
     convert(paths, write(out="1"))
     for path in paths.root.rglob("*"):
         os.utime(path, (time.time() + 1000 * hash(path.name) % 7, 1))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from medllm.pipeline.privacy.identifiers import PhiType
-from medllm.pipeline.privacy.recognizers import run_signs as signs
 from medllm.pipeline.privacy.recognizers.base import (
     CAPITAL,
     MEDICAL_SHAPE,
@@ -16,6 +15,7 @@ from medllm.pipeline.privacy.recognizers.base import (
     is_mid_sentence,
 )
 from medllm.pipeline.privacy.recognizers.clues import SURNAME_ENDING, Clues
+from medllm.pipeline.privacy.recognizers.names import run_signs as signs
 from medllm.pipeline.privacy.recognizers.names.name_rules import MODALS, MONTHS
 from medllm.pipeline.privacy.vocabulary.english import (
     ABBREVIATIONS,
