@@ -68,7 +68,7 @@ class Adapter:
         self._sort(base)
         self._check_modules(base)
         self._check_values()
-        self._recent: tuple[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] | None
+        self._recent: tuple[str, tuple[torch.Tensor, torch.Tensor | None]] | None
         self._recent = None
 
     @property
@@ -115,10 +115,8 @@ class Adapter:
         if target in self._replaced:
             return self._file.rows(self._replaced[target], start, stop).float()
         update = self._updates[target]
-        a, b, magnitude = self._matrices(target, update, base)
-        # torch multiplies blocks of rows to the same bits as the whole (tests hold it to that).
-        rows = (b @ a[:, start:stop]).T if update.embedding else b[start:stop] @ a
-        rows = rows.mul_(update.scale).add_(base(start, stop))
+        change, magnitude = self._change(target, update, base)
+        rows = (change[start:stop] * update.scale).add_(base(start, stop))
         if magnitude is None:
             return rows
         if update.embedding:
@@ -126,24 +124,25 @@ class Adapter:
         factor = magnitude[start:stop] / torch.linalg.norm(rows, dim=1)
         return rows.mul_(factor.view(-1, 1))
 
-    def _matrices(
+    def _change(
         self, target: str, update: _LowRank, base: Rows
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """A, B and magnitude in float32; those of the last target are kept.
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """B A in the target's shape and the magnitude, float32; those of the last target are kept.
 
-        For an embedding DoRA takes the norm over the tokens, so the magnitude is already divided
+        The product is made whole: a BLAS may round a block of rows in another way than the rows of
+        the whole (seen at 5632 × 2048 on two threads). For an embedding DoRA takes the norm over the tokens, so the magnitude is already divided
         by it here, which takes two float32 copies of the embedding.
         """
         import torch
 
         if self._recent is None or self._recent[0] != target:
             read = self._file.tensor
-            a, b = read(update.a).float(), read(update.b).float()
+            change = read(update.b).float() @ read(update.a).float()
             magnitude = read(update.magnitude).float() if update.magnitude else None
             if magnitude is not None and update.embedding:
-                whole = base(0, a.shape[1]).float().T + ((b @ a).T * update.scale).T
+                whole = base(0, change.shape[1]).float().T + (change.T * update.scale).T
                 magnitude = magnitude / torch.linalg.norm(whole, dim=1)
-            self._recent = target, (a, b, magnitude)
+            self._recent = target, (change.T if update.embedding else change, magnitude)
         return self._recent[1]
 
     def _sort(self, base: Mapping[str, TensorInfo]) -> None:
