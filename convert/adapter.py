@@ -130,8 +130,9 @@ class Adapter:
         """B A in the target's shape and the magnitude, float32; those of the last target are kept.
 
         The product is made whole: a BLAS may round a block of rows in another way than the rows of
-        the whole (seen at 5632 × 2048 on two threads). For an embedding DoRA takes the norm over the tokens, so the magnitude is already divided
-        by it here, which takes two float32 copies of the embedding.
+        the whole (seen at 5632 × 2048 on two threads). For an embedding DoRA takes the norm over
+        the tokens, so the magnitude is already divided by it here, which takes two float32 copies
+        of the embedding.
         """
         import torch
 
