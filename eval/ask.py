@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import click
 
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.engines import Sampling
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.engines.engine import Sampling
 from medllm.pipeline.config import RunConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.files import sha256_file

@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeVar
 
 import click
 
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.engines import Engine, OllamaEngine, check_prompts
-from medllm.eval.loss import HeldOut, dialogue_loss, held_out, sample_dialogues
-from medllm.eval.questions import Question, answer, load_questions
-from medllm.eval.report import markdown, plot_accuracy, screen_table
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.engines.engine import Engine, OllamaEngine, check_prompts
+from medllm.eval.report.text import markdown, plot_accuracy, screen_table
 from medllm.eval.results import Ending, Results, Run, compare, one_letter, score
+from medllm.eval.tasks.loss import HeldOut, dialogue_loss, held_out, sample_dialogues
+from medllm.eval.tasks.questions import Question, answer, load_questions
 from medllm.pipeline.config import EvalConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest, Work, read_manifest, stage

@@ -7,42 +7,22 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from medllm.eval.loss import DialogueLoss, mean_loss, perplexity
-from medllm.eval.questions import Answer, Question
+from medllm.eval.records import Difference, Share
 from medllm.eval.statistics import (
     Interval,
     PairedCounts,
     mcnemar,
     paired_bootstrap,
     paired_difference,
-    wilson,
 )
+from medllm.eval.tasks.loss import DialogueLoss, mean_loss, perplexity
+from medllm.eval.tasks.questions import Answer, Question
 
 SCHEMA_VERSION = 1
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Share(_Record):
-    """So many of so many, with its 95% Wilson interval."""
-
-    count: int
-    items: int
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, count: int, items: int) -> Share:
-        """The share and its interval; ``items`` must not be 0."""
-        low, high = wilson(count, items)
-        return cls(count=count, items=items, low=low, high=high)
-
-    @property
-    def value(self) -> float:
-        """The share itself, 0 to 1."""
-        return self.count / self.items
 
 
 class Ending(_Record):
@@ -97,14 +77,6 @@ class Score(_Record):
     coverage: float | None = Field(description="mean share of letters among the top tokens")
     loss: Loss | None
     ends_by_itself: Share | None
-
-
-class Difference(_Record):
-    """A difference (first − second) and its 95% interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Comparison(_Record):

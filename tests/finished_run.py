@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from medllm.convert.fidelity import results as fidelity
-from medllm.eval.loss import DialogueLoss
-from medllm.eval.questions import Answer, Question
 from medllm.eval.results import Ending, Results, Run, compare, one_letter, score
+from medllm.eval.tasks.loss import DialogueLoss
+from medllm.eval.tasks.questions import Answer, Question
 from medllm.pipeline.config import (
     BaseConfig,
     ConvertConfig,

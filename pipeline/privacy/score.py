@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from medllm.eval.results import Share
+from medllm.eval.records import Share
 from medllm.pipeline.privacy import safe_harbor
 from medllm.pipeline.privacy.annotations import AnnotatedText, read_annotated
 from medllm.pipeline.privacy.safe_harbor import Group

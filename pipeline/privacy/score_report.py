@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medllm.eval.results import Share
+from medllm.eval.records import Share
 from medllm.pipeline.privacy.score import PrivacyScore, Row
 
 _HEADINGS = (

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medllm.eval.results import Difference, Score, Share
+from medllm.eval.records import Difference, Share
+from medllm.eval.results import Score
 from medllm.pipeline.data.reporting.card import PUBLISHING
 from medllm.pipeline.provenance.facts import ReleaseFacts
 from medllm.pipeline.provenance.markdown import plain, table

@@ -89,7 +89,7 @@ def test_no_control_token_out_of_words(
     gate: TokenGate, control: str, name: str, converted_run: RunPaths
 ) -> None:
     """In every role and cut at every border, in training and in the embedded engine."""
-    from medllm.eval.embedded import EmbeddedEngine
+    from medllm.eval.engines.embedded import EmbeddedEngine
 
     record = FORMATS[name]
     engine = EmbeddedEngine(converted_run.stage("convert") / "base-f16.gguf", name, 128)

@@ -10,7 +10,7 @@ import pytest
 from demo.conditions import load_conditions
 from demo.generate import SEED
 from demo.questions import FAMILIES, PHRASINGS, Item, build_items, held_out, layout
-from medllm.eval.questions import load_questions
+from medllm.eval.tasks.questions import load_questions
 
 DATA = Path(__file__).parents[2] / "demo" / "data"
 CONDITIONS = {condition.id: condition for condition in load_conditions()}

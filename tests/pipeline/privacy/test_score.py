@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medllm.eval.results import Share
+from medllm.eval.records import Share
 from medllm.eval.statistics import wilson
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.privacy.annotations import read_annotated

@@ -22,7 +22,7 @@ from medllm.pipeline.prompts import FORMATS
 from medllm.pipeline.weights.rows import IGNORED, build_rows
 
 if TYPE_CHECKING:
-    from medllm.eval.embedded import EmbeddedEngine
+    from medllm.eval.engines.embedded import EmbeddedEngine
 
 
 @dataclass(frozen=True)

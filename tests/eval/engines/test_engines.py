@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.engines import OllamaEngine, Sampling, check_prompts
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.engines.engine import OllamaEngine, Sampling, check_prompts
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.files import sha256_file
 from medllm.pipeline.prompts import FORMATS, Message

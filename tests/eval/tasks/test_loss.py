@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.loss import (
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.tasks.loss import (
     DialogueLoss,
     dialogue_loss,
     held_out,

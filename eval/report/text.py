@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from medllm.eval.results import Comparison, Difference, Results, Run, Share
+from medllm.eval.records import Difference, Share
+from medllm.eval.results import Comparison, Results, Run
 
 _MEASURES = """\
 ## What this measures, and what it does not

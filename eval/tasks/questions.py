@@ -21,7 +21,7 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import Message
 
 if TYPE_CHECKING:
-    from medllm.eval.engines import Engine
+    from medllm.eval.engines.engine import Engine
 
 LETTERS = "ABCDEFGH"
 REPLY_TOKENS = 16  # of the reply that is read when no letter is among them

@@ -2,7 +2,7 @@
 
 An engine is given conversations, never text, and renders them with the run's prompt format, so
 that both show the model the same bytes; ``check_prompts`` holds a real server to that. The engine
-in this process is ``medllm.eval.embedded``.
+in this process is ``medllm.eval.engines.embedded``.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.questions import (
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.tasks.questions import (
     Question,
     answer,
     letter_probabilities,

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medllm.eval.engines import GREEDY, Reply, Sampling, split_at_stop
+from medllm.eval.engines.engine import GREEDY, Reply, Sampling, split_at_stop
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.machine import cpus
 from medllm.pipeline.prompts import FORMATS, Message

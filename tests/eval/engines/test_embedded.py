@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.engines import Sampling, split_at_stop
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.engines.engine import Sampling, split_at_stop
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import FORMATS, Message
 

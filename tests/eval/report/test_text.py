@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from medllm.eval.loss import DialogueLoss
-from medllm.eval.questions import Answer, Question
-from medllm.eval.report import markdown, plot_accuracy, screen_table
+from medllm.eval.report.text import markdown, plot_accuracy, screen_table
 from medllm.eval.results import Ending, Results, Run, compare, one_letter, score
+from medllm.eval.tasks.loss import DialogueLoss
+from medllm.eval.tasks.questions import Answer, Question
 
 QUESTIONS = [
     Question.model_validate(

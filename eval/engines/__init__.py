@@ -1,0 +1,1 @@
+"""What runs a model: llama.cpp in this process, or Ollama servers."""

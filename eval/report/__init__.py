@@ -1,0 +1,1 @@
+"""An evaluation for readers: words, columns, pictures, a page."""
