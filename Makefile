@@ -98,7 +98,7 @@ docs: $(READY) ## write docs/cli.md again
 	$(VENV)/bin/python scripts/cli_docs.py
 
 test: $(READY) ## the tests (at most 8 minutes on two cores)
-	$(VENV)/bin/pytest -m "not slow"
+	$(VENV)/bin/pytest -m "not slow" --numprocesses auto
 
 test-slow: $(READY) ## the tests that run the whole path
 	$(VENV)/bin/pytest -m slow

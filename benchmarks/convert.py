@@ -77,6 +77,24 @@ def measure(way: str, folder: Path) -> Cost:
     return Cost(time.perf_counter() - begun, process / 1e6, tree / 1e6, read / 1e9, written / 1e9)
 
 
+def run_converter_script(
+    checkpoint: Path, outfile: Path, outtype: str, name: str | None = None
+) -> None:
+    """Convert a checkpoint as people do: llama.cpp's convert_hf_to_gguf.py, with its own gguf-py.
+
+    ``name`` becomes general.name. Raises CalledProcessError when the script fails.
+    """
+    from medllm.convert.llama_cpp import converter, gguf_py
+
+    path = os.pathsep.join([str(converter().parent), str(gguf_py())])
+    command: list[str | Path] = [sys.executable, converter(), checkpoint, "--outtype", outtype]
+    command += ["--outfile", outfile, *(["--model-name", name] if name else [])]
+    environment = {k: v for k, v in os.environ.items() if k != "NO_LOCAL_GGUF"}
+    subprocess.run(
+        command, check=True, env={**environment, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
+    )
+
+
 def compare(folder: Path) -> int:
     """Number of tensors, all equal in name, type, shape and bytes."""
     from medllm.convert.inspect_gguf import check_gguf
@@ -216,15 +234,7 @@ def _peft(folder: Path) -> None:
 
 
 def _llama_cpp(folder: Path) -> None:
-    from medllm.convert.llama_cpp import converter, gguf_py
-
-    path = os.pathsep.join([str(converter().parent), str(gguf_py())])
-    command: list[str | Path] = [sys.executable, converter(), folder / MERGED, "--outtype", "f16"]
-    subprocess.run(
-        [*command, "--outfile", folder / GGUFS[TWO]],
-        check=True,
-        env={**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
-    )
+    run_converter_script(folder / MERGED, folder / GGUFS[TWO], "f16")
 
 
 def _clear(folder: Path) -> None:

@@ -16,7 +16,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -27,7 +26,6 @@ from typing import Any, Literal
 from medllm.pipeline.errors import MedllmError
 
 ToolName = Literal["llama-quantize", "llama-imatrix", "llama-perplexity", "llama-bench"]
-OutType = Literal["f32", "f16", "bf16", "q8_0"]
 
 _REINSTALL = "Run `make setup` to install medllm's build of llama.cpp."
 _ENDS_WITH = 3  # lines of a failed program's output that go into its error message
@@ -80,56 +78,6 @@ def run_tool(
         MedllmError: the tool is not installed, or it failed; the message holds its last lines.
     """
     return _run([tool(name), *arguments], name, log, on_output, environment or {}, cwd)
-
-
-def convert_hf(
-    model: Path,
-    outfile: Path,
-    outtype: OutType,
-    *,
-    name: str | None = None,
-    log: Path | None = None,
-    on_output: Callable[[str], None] | None = None,
-) -> None:
-    """Convert a Hugging Face checkpoint to GGUF with llama.cpp's own converter, offline.
-
-    Args:
-        model: folder with config.json, safetensors and tokenizer.
-        outfile: the GGUF to write; no partial file stays when the conversion fails.
-        outtype: type of the matrices (norms stay float32).
-        name: `general.name` in the GGUF; llama.cpp would take the folder's name otherwise.
-        log: a file that receives the converter's output.
-        on_output: called with each piece of the converter's output as it comes.
-
-    Raises:
-        MedllmError: the checkpoint is incomplete, brings Python code of its own, or llama.cpp
-            refused it.
-    """
-    _refuse_code(model)
-    script, package = converter(), gguf_py()
-    command: list[str | Path] = [
-        sys.executable,
-        script,
-        model,
-        "--outfile",
-        outfile,
-        "--outtype",
-        outtype,
-    ]
-    if name is not None:
-        command += ["--model-name", name]
-    environment = {
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": os.pathsep.join([str(script.parent), str(package)]),
-        "PYTHONUNBUFFERED": "1",
-    }
-    try:
-        _run(command, f"converting {model} to GGUF", log, on_output, environment)
-    except BaseException:
-        outfile.unlink(missing_ok=True)
-        raise
-    if not outfile.is_file():
-        raise MedllmError(f"llama.cpp's converter wrote no {outfile}.", _REINSTALL)
 
 
 @dataclass(frozen=True)
@@ -216,31 +164,6 @@ def _part(name: str) -> Path:
             "Run `make setup` to replace it.",
         )
     return path
-
-
-def _refuse_code(model: Path) -> None:
-    """Refuse a checkpoint that asks for Python code of its own.
-
-    llama.cpp's converter loads tokenizers with `trust_remote_code=True`, which would run it.
-    """
-    if not (model / "config.json").is_file():
-        raise MedllmError(
-            f"{model} holds no config.json.", "Give the folder of a Hugging Face checkpoint."
-        )
-    for path in (model / "config.json", model / "tokenizer_config.json"):
-        if not path.exists():
-            continue
-        try:
-            settings = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise MedllmError(
-                f"{path} is not readable JSON: {error}.", "Fetch the checkpoint again."
-            ) from error
-        if not isinstance(settings, dict) or "auto_map" in settings:
-            raise MedllmError(
-                f"{path} names Python code to run (auto_map) or is not an object.",
-                "Use a Llama checkpoint that needs no code of its own.",
-            )
 
 
 def _clean_environment(extra: Mapping[str, str]) -> dict[str, str]:

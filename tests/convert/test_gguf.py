@@ -165,9 +165,9 @@ def test_a_converter_that_fails_is_quoted(copy: Path, tmp_path: Path) -> None:
 
 def test_one_pass_writes_what_merging_first_would(converted_run: RunPaths, tmp_path: Path) -> None:
     """The merged checkpoint of stage merge, converted by llama.cpp's script: the same tensors."""
-    from medllm.convert.llama_cpp import convert_hf
+    from benchmarks.convert import run_converter_script
 
-    convert_hf(converted_run.stage("merge"), tmp_path / "two.gguf", "f16")
+    run_converter_script(converted_run.stage("merge"), tmp_path / "two.gguf", "f16")
     one = check_gguf(converted_run.stage("convert") / "medllm-f16.gguf")
     two = check_gguf(tmp_path / "two.gguf")
     assert one.tensors.keys() == two.tensors.keys()
@@ -260,6 +260,13 @@ def test_models_that_llama_cpp_would_run_otherwise(
     with pytest.raises(MedllmError) as caught:
         convert_checkpoint(copy, tmp_path / "x-f16.gguf", ConvertConfig(seed=0))
     assert words in str(caught.value)
+    assert not (tmp_path / "x-f16.gguf").exists()
+
+
+def test_a_tokenizer_with_its_own_code_is_refused(copy: Path, tmp_path: Path) -> None:
+    (copy / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["evil.Evil", 0]}}')
+    with pytest.raises(MedllmError, match=r"tokenizer_config\.json names Python code"):
+        convert_checkpoint(copy, tmp_path / "x-f16.gguf", ConvertConfig(seed=0))
     assert not (tmp_path / "x-f16.gguf").exists()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.convert import run_converter_script
 from medllm.convert import llama_cpp as llama
 from medllm.pipeline.errors import MedllmError
 
@@ -95,9 +96,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gguf_f16(checkpoint: Path) -> Path:
     """The checkpoint through llama.cpp's converter."""
     outfile = checkpoint.parent / "tiny-f16.gguf"
-    log = checkpoint.parent / "convert.log"
-    llama.convert_hf(checkpoint, outfile, "f16", name="Tiny", log=log)
-    assert "successfully exported" in log.read_text()
+    run_converter_script(checkpoint, outfile, "f16", name="Tiny")
     return outfile
 
 
@@ -274,31 +273,3 @@ def test_stray_variables_do_not_reach_llama_cpp(
     assert "LLAMA_ARG" not in output
     assert "NO_LOCAL_GGUF" not in output
     assert "OMP_NUM_THREADS=1\n" in output
-
-
-@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-def test_checkpoint_with_its_own_code_is_refused(tmp_path: Path, file: str) -> None:
-    for name in ("config.json", "tokenizer_config.json"):
-        (tmp_path / name).write_text("{}")
-    (tmp_path / file).write_text('{"auto_map": {"AutoTokenizer": ["evil.Evil", null]}}')
-    with pytest.raises(MedllmError, match=rf"{file}.*auto_map"):
-        llama.convert_hf(tmp_path, tmp_path / "out.gguf", "f16")
-
-
-def test_failed_conversion_leaves_no_file(checkpoint: Path, tmp_path: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    for name in ("config.json", "tokenizer.model", "tokenizer_config.json"):
-        (tmp_path / name).write_bytes((checkpoint / name).read_bytes())
-    weights = load_file(checkpoint / "model.safetensors")
-    weights["model.layers.0.unheard_of.weight"] = np.zeros((4, 4), np.float32)
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    outfile = tmp_path / "out.gguf"
-    with pytest.raises(MedllmError, match="unheard_of") as error:
-        llama.convert_hf(tmp_path, outfile, "f16")
-    assert "\n" not in str(error.value)
-    assert not outfile.exists()
-
-    (tmp_path / "config.json").unlink()
-    with pytest.raises(MedllmError, match=r"no config\.json"):
-        llama.convert_hf(tmp_path, outfile, "f16")

@@ -79,10 +79,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gguf_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint as a float32 GGUF, through llama.cpp's own converter."""
     pytest.importorskip("llama_cpp")
-    from medllm.convert.llama_cpp import convert_hf
+    from benchmarks.convert import run_converter_script
 
     path = tmp_path_factory.mktemp("gguf") / "model-f32.gguf"
-    convert_hf(checkpoint, path, "f32", name="tiny")
+    run_converter_script(checkpoint, path, "f32", name="tiny")
     return path
 
 

@@ -57,10 +57,10 @@ def base(make_checkpoint: Callable[..., Path]) -> Path:
 def gguf(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The base as llama.cpp's own converter writes it, its tokenizer with it."""
     pytest.importorskip("llama_cpp")
-    from medllm.convert.llama_cpp import convert_hf
+    from benchmarks.convert import run_converter_script
 
     path = tmp_path_factory.mktemp("gguf") / "model-f16.gguf"
-    convert_hf(base, path, "f16", name="tiny")
+    run_converter_script(base, path, "f16", name="tiny")
     return path
 
 
