@@ -90,7 +90,7 @@ def imatrix(config: ImatrixConfig, paths: RunPaths) -> Manifest:
             "chunk_tokens": chunk,
         }
 
-    return stage("imatrix", config, paths, body)
+    return stage("imatrix", config, paths, body, disk_bytes=_disk_bytes(config, paths))
 
 
 def read_imatrix(path: Path, model: GgufFacts, model_sha256: str) -> Imatrix:
@@ -192,11 +192,7 @@ def _entries(
     """One sum of squares a column for every matrix of the model's blocks, over ``tokens`` each."""
     import numpy as np
 
-    wanted = {
-        name: tensor.shape[0]
-        for name, tensor in model.tensors.items()
-        if name.startswith("blk.") and len(tensor.shape) > 1
-    }
+    wanted = _columns(model)
     names = {name + end for name in wanted for end in (_SUMS, _COUNTS)}
     if arrays.keys() != names:
         odd = min(arrays.keys() ^ names)
@@ -215,6 +211,28 @@ def _entries(
                 f"{path} counts {counts.tolist()} tokens for {name}, not {tokens}.", _AGAIN
             )
     return {name: arrays[name + _SUMS] for name in wanted}
+
+
+def _columns(model: GgufFacts) -> Mapping[str, int]:
+    """Every matrix of the model's blocks and how many columns, or inputs, it has."""
+    return {
+        name: tensor.shape[0]
+        for name, tensor in model.tensors.items()
+        if name.startswith("blk.") and len(tensor.shape) > 1
+    }
+
+
+def _disk_bytes(config: ImatrixConfig, paths: RunPaths) -> int:
+    """Room for the text, llama.cpp's matrix and ours; 0 before convert, which ``stage`` says.
+
+    A dialogue holds a few bytes a token, and may reach over the last piece.
+    """
+    try:
+        model = check_gguf(merged_gguf(paths.stage("convert")))
+    except MedllmError:
+        return 0
+    text = config.chunks * chunk_tokens(model) * 8
+    return text + 2 * 4 * sum(_columns(model).values()) + 2**20
 
 
 def _dataset(drawn: Drawn, format_name: str, digest: str) -> str:
