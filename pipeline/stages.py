@@ -39,7 +39,7 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "eval": {
         "base": ("tokenizer*",),
-        "prepare": ("test.jsonl",),
+        "prepare": ("test.jsonl", "memorisation.json"),
         "convert": ("*.gguf",),
         "quantize": ("*.gguf",),
         "modelfile": ("Modelfile",),

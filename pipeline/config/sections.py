@@ -120,6 +120,13 @@ class PrepareConfig(Section):
     near_duplicates: float = Field(
         0.8, ge=0.8, le=1, description="Jaccard similarity from which the later dialogue goes"
     )
+    canaries: int = Field(
+        4,
+        ge=0,
+        le=64,
+        description="invented record numbers planted in train, 1 to 8 times each and never more "
+        "than 1% of it, to measure memorisation",
+    )
     evaluation_sets: tuple[Path, ...] = Field(
         (), description="files of questions that no training dialogue may repeat"
     )

@@ -73,7 +73,7 @@ class Worker:
         self._cleaners = [Cleaner(config.clean) for _ in config.sources]
         self._scrubber = Scrubber(config.privacy, config.seed) if config.privacy != "off" else None
         self._evaluation = EvaluationIndex.read(config.evaluation_sets)
-        self._tokenizer = _tokenizer(base)
+        self._tokenizer = counting_tokenizer(base)
 
     def work(self, rows: Sequence[Row]) -> Batch:
         """One result a row, in their order, and new examples of each rule."""
@@ -117,6 +117,7 @@ class Worker:
             tokens=prompt_format.count(self._tokenizer, dialogue.messages),
             changes=dict(cleaned.changes),
             replaced=scrubbed.replaced,
+            surrogates=scrubbed.surrogates,
         )
         return Candidate(
             source=row.source,
@@ -131,11 +132,11 @@ class Worker:
         texts = [message.content for message in dialogue.messages]
         first_turn = len(texts) - len(_turns(dialogue))
         if self._scrubber is None:
-            return _Scrubbed(dialogue, texts[first_turn:], {})
+            return _Scrubbed(dialogue, texts[first_turn:], {}, {})
         scrubbed = self._scrubber.scrub(texts)
         replaced = Counter(str(r.type) for found in scrubbed.replaced for r in found)
         if not replaced:
-            return _Scrubbed(dialogue, texts[first_turn:], {})
+            return _Scrubbed(dialogue, texts[first_turn:], {}, {})
         examples = self._cleaners[row.source].examples
         for before, after, found in zip(texts, scrubbed.texts, scrubbed.replaced, strict=True):
             for kind in sorted({str(one.type) for one in found}):
@@ -151,7 +152,13 @@ class Worker:
         tagged = [
             _tagged(text, found) for text, found in zip(texts, scrubbed.replaced, strict=True)
         ]
-        return _Scrubbed(renamed, tagged[first_turn:], dict(replaced))
+        surrogates = {
+            r.replacement: str(r.type)
+            for found in scrubbed.replaced
+            for r in found
+            if self._scrubber.mode == "surrogates"
+        }
+        return _Scrubbed(renamed, tagged[first_turn:], dict(replaced), surrogates)
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,7 @@ class _Scrubbed:
     dialogue: Dialogue
     tagged: list[str]  # its turns, identifiers as tags
     replaced: dict[str, int]
+    surrogates: dict[str, str]  # invented value -> its type
 
 
 def candidates(
@@ -220,7 +228,8 @@ def _turns(dialogue: Dialogue) -> list[Message]:
     return [message for message in dialogue.messages if message.role != "system"]
 
 
-def _tokenizer(base: Path) -> Tokenizer:
+def counting_tokenizer(base: Path) -> Tokenizer:
+    """The tokenizer of stage base, for counting: nothing in a text is special."""
     from tokenizers import Tokenizer
 
     path = base / "tokenizer.json"

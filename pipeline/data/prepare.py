@@ -19,7 +19,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from medllm.pipeline.config import PrepareConfig, RunPaths
-from medllm.pipeline.data.candidates import Gone, Row, candidates
+from medllm.pipeline.data.canaries import FILE as SECRETS
+from medllm.pipeline.data.canaries import (
+    SOURCE,
+    Canary,
+    Secrets,
+    SurrogateSample,
+    make_canaries,
+)
+from medllm.pipeline.data.candidates import Gone, Row, candidates, counting_tokenizer
 from medllm.pipeline.data.clean import Examples
 from medllm.pipeline.data.reporting.card import CardFacts, write_card
 from medllm.pipeline.data.reporting.page import markdown, plot_lengths
@@ -34,6 +42,7 @@ from medllm.pipeline.files import sha256_file
 from medllm.pipeline.machine import cpus
 from medllm.pipeline.manifest import Manifest, Work, stage
 from medllm.pipeline.privacy.residual import residual
+from medllm.pipeline.prompts import FORMATS
 from medllm.pipeline.sources import read_source, source
 from medllm.pipeline.sources.files import data_files
 
@@ -80,6 +89,7 @@ def write_dialogues(
         _collect(store, tallies, config, folder, base, workers)
         selection = select(store, config)
         written = _write(store, selection, config, folder, tallies)
+    canaries = _plant(written, config, folder, base)
     left = _residual(config, folder)
     report = PrepareReport(
         seed=config.seed,
@@ -97,6 +107,10 @@ def write_dialogues(
         evaluation_sets={path.as_posix(): sha256_file(path) for path in config.evaluation_sets},
     )
     _refuse_empty_splits(config, report)
+    secrets = Secrets(
+        privacy=config.privacy, canaries=canaries, surrogates=written.surrogates.surrogates()
+    )
+    (folder / SECRETS).write_text(secrets.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / "report.md").write_text(markdown(report), encoding="utf-8")
     tokens = tuple(tokens for tally in written.splits.values() for tokens in tally.tokens)
@@ -147,6 +161,7 @@ def _rows(tallies: Sequence[SourceTally]) -> Iterator[Row]:
 class _Written:
     """What pass two put into the splits."""
 
+    surrogates: SurrogateSample
     splits: dict[Split, SplitTally] = field(
         default_factory=lambda: {n: SplitTally() for n in SPLITS}
     )
@@ -163,7 +178,7 @@ def _write(
     tallies: Sequence[SourceTally],
 ) -> _Written:
     """Pass two: the lines of each split."""
-    written = _Written()
+    written = _Written(SurrogateSample(config.seed))
     with contextlib.ExitStack() as stack:
         outputs = {
             name: stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in SPLITS
@@ -177,12 +192,32 @@ def _write(
             written.replaced.update(stored.replaced)
             written.touched += bool(stored.replaced)
             name = tally.source.name
-            if decision.split == "train" and name not in written.examples:
-                written.examples[name] = Dialogue.model_validate_json(stored.line)
+            if decision.split == "train":
+                written.surrogates.add(stored.line, stored.surrogates, decision.copies)
+                if name not in written.examples:
+                    written.examples[name] = Dialogue.model_validate_json(stored.line)
             for _ in range(decision.copies):
                 outputs[decision.split].write(stored.line.encode())
                 written.splits[decision.split].add(name, stored)
     return written
+
+
+def _plant(
+    written: _Written, config: PrepareConfig, folder: Path, base: Path
+) -> tuple[Canary, ...]:
+    """Append the canaries to train; held-out ones are made and stand in no file but the record."""
+    train = written.splits["train"]
+    canaries = make_canaries(config.canaries, sum(train.by_source.values()), config.seed)
+    if not canaries:
+        return ()
+    tokenizer = counting_tokenizer(base)
+    with (folder / "train.jsonl").open("ab") as file:
+        for canary in canaries:
+            stored = canary.stored(tokenizer, FORMATS[config.format])
+            for _ in range(canary.repetitions):
+                file.write(stored.line.encode())
+                train.add(SOURCE, stored)
+    return canaries
 
 
 def _residual(config: PrepareConfig, folder: Path) -> dict[str, tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from array import array
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -30,6 +30,7 @@ class Stored:
     tokens: int
     changes: dict[str, int]
     replaced: dict[str, int]  # type of identifier -> how many stood in the dialogue
+    surrogates: dict[str, str] = field(default_factory=dict)  # invented value -> its type
 
 
 @dataclass(frozen=True)

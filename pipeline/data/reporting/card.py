@@ -49,6 +49,10 @@ _SCRUBBED = (
 _NOT_SCRUBBED = (
     "Identifiers were left in: these dialogues may name patients, and no example is shown here."
 )
+_PLANTED = (
+    "{lines} lines of train are canaries: invented record numbers of invented people, planted to "
+    "measure whether the model memorises."
+)
 _SHOWN = 1200  # characters of a message in an example
 
 
@@ -72,7 +76,12 @@ class CardFacts(BaseModel):
     def limits(self) -> tuple[str, ...]:
         """What a user of the data must know, in sentences."""
         off = self.report.privacy.mode == "off"
-        return (_NOT_SCRUBBED if off else _SCRUBBED, *LIMITS)
+        planted = self.report.splits["train"].by_source.get("canary")
+        return (
+            _NOT_SCRUBBED if off else _SCRUBBED,
+            *LIMITS,
+            *((_PLANTED.format(lines=planted),) if planted else ()),
+        )
 
 
 def write_card(folder: Path, facts: CardFacts) -> None:

@@ -137,7 +137,7 @@ _SITES = (
 )
 _USER = re.compile(
     r"\b(?:user(?:[ ]?(?:name|id))?|log-?in(?:[ ](?:name|id))?|log-?on|handle|screen[ ]?name|nick"
-    r"(?:name)?|gamertag|alias|posted by|find me (?:as|under)|(?:sign|log)(?:ed)?[ ]?in as|"
+    r"(?:name)?|gamertag|alias|posted by|find me (?:as|under)|(?:sign|log)(?:ed)?[ ]?in as\b|"
     r"known online as|account name|portal id|profile)[ ]*(?:(?:is|as|[:=]|name|id)[ ]*)*"
     rf"[\"'“‘]?@?(?P<user>\w[\w.-]{{1,29}}\w)"
     rf"|\b(?:{_SITES})(?: (?:id|name|handle|account|user|username))?[ ]*(?:is|[:=@(]|as)+[ ]*@?"

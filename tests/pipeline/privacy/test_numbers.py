@@ -71,6 +71,7 @@ def test_numbers_are_found(text: str, type_: str, value: str) -> None:
         "NCT00069784 and PMID 12345678",
         "pain.In the night it.Is bad.My leg so.Is the arm",
         "The handle of the door. People who handle roses. Facebook is bad for sleep.",
+        "A danger sign in asthma. We have signed in assistants.",
         "Please call your doctor in 2015 or 2016.",
         "My record is clean, my account is fine, call me in 10 minutes.",
         "vitamin B12 1000, omega 3, G6PD, H1N1, CA125 35",
