@@ -100,7 +100,7 @@ def _embedded(
             f"{path} is not the file that stage quantize wrote.",
             f"Delete {path.parent} and run `medllm quantize` again.",
         )
-    context = int(_number(modelfile, "num_ctx"))
+    context = int(number_of(modelfile, "num_ctx"))
     engine = EmbeddedEngine(path, config.modelfile.format, context)
     note = f"{path.name} (sha256 {record.sha256[:12]}) on {engine.description}."
     return _Source(note, _closing_stream(engine, modelfile, message))
@@ -110,7 +110,7 @@ def _closing_stream(
     engine: EmbeddedEngine, modelfile: Modelfile, message: Message
 ) -> Iterator[str]:
     with closing(engine):
-        limit = int(_number(modelfile, "num_predict"))
+        limit = int(number_of(modelfile, "num_predict"))
         messages = modelfile.conversation((message,))
         longest = limit if limit > 0 else engine.context
         yield from engine.stream(messages, longest, sampling_of(modelfile))
@@ -120,16 +120,17 @@ def sampling_of(modelfile: Modelfile) -> Sampling:
     """The Modelfile's parameters as the embedded engine takes them, else Ollama's defaults."""
     stop = modelfile.parameters.get("stop", ())
     return Sampling(
-        temperature=_number(modelfile, "temperature"),
-        top_k=int(_number(modelfile, "top_k")),
-        top_p=_number(modelfile, "top_p"),
-        min_p=_number(modelfile, "min_p"),
-        repeat_penalty=_number(modelfile, "repeat_penalty"),
-        seed=max(int(_number(modelfile, "seed")), 0),
+        temperature=number_of(modelfile, "temperature"),
+        top_k=int(number_of(modelfile, "top_k")),
+        top_p=number_of(modelfile, "top_p"),
+        min_p=number_of(modelfile, "min_p"),
+        repeat_penalty=number_of(modelfile, "repeat_penalty"),
+        seed=max(int(number_of(modelfile, "seed")), 0),
         stop=stop if isinstance(stop, tuple) else (),
     )
 
 
-def _number(modelfile: Modelfile, name: str) -> float:
+def number_of(modelfile: Modelfile, name: str) -> float:
+    """A parameter of the Modelfile, else Ollama's default for it."""
     value = modelfile.parameters.get(name)
     return _DEFAULTS[name] if value is None or isinstance(value, tuple) else value

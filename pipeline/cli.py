@@ -240,6 +240,18 @@ def ask(question: str, engine: str, config: Path, overrides: tuple[str, ...]) ->
     answer(question, *_load(config, overrides), engine=engine)
 
 
+@cli.command()
+@click.option("--graph", is_flag=True, help="Draw the flow of a question and end.")
+@_run_options
+def chat(graph: bool, config: Path, overrides: tuple[str, ...]) -> None:
+    """Talk to the finished model on a page of this machine."""
+    from medllm.chat.flow import draw_flow
+
+    if not graph:
+        raise MedllmError("The page is not in this version.", "Use `medllm ask`.")
+    click.echo(draw_flow())
+
+
 def main() -> None:
     """Entry point: a person's mistake ends in one line and exit code 2, never in a traceback."""
     # OpenMP's threads spin while they wait for each other; spinning for long makes a small model

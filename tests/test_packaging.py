@@ -14,7 +14,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, root: Path) -> zipfile.ZipFi
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"  # setuptools leaves a build folder where it works
     source.mkdir()
-    for name in ("pipeline", "convert", "eval", "medllm"):
+    for name in ("pipeline", "chat", "convert", "eval", "medllm"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(root / name, source / name, symlinks=True, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, root: Path) -> zipfile.ZipFi
 
 def test_the_wheel_holds_every_file_of_the_tree(wheel: zipfile.ZipFile, root: Path) -> None:
     tree = {"medllm/__init__.py", "medllm/py.typed"}
-    for folder in ("pipeline", "convert", "eval"):
+    for folder in ("pipeline", "chat", "convert", "eval"):
         found = (path for path in (root / folder).rglob("*") if path.is_file())
         tree |= {
             f"medllm/{path.relative_to(root)}" for path in found if "__pycache__" not in path.parts
@@ -48,7 +48,7 @@ def test_the_wheel_brings_the_command_and_the_licence(wheel: zipfile.ZipFile) ->
 
 
 def test_the_links_are_relative_and_committed(root: Path) -> None:
-    for name in ("pipeline", "convert", "eval"):
+    for name in ("pipeline", "chat", "convert", "eval"):
         link = root / "medllm" / name
         assert link.is_symlink()
         assert str(link.readlink()) == f"../{name}"

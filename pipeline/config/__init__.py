@@ -9,6 +9,7 @@ from medllm.pipeline.config.load import RunConfig, RunPaths, load_config
 from medllm.pipeline.config.sections import (
     BaseConfig,
     BundleConfig,
+    ChatConfig,
     CleanConfig,
     ConvertConfig,
     Count,
@@ -35,6 +36,7 @@ from medllm.pipeline.config.sections import (
 __all__ = [
     "BaseConfig",
     "BundleConfig",
+    "ChatConfig",
     "CleanConfig",
     "ConvertConfig",
     "Count",

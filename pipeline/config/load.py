@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from medllm.pipeline.config.sections import (
     BaseConfig,
     BundleConfig,
+    ChatConfig,
     CleanConfig,
     ConvertConfig,
     CreateConfig,
@@ -49,6 +50,7 @@ class RunConfig(BaseModel):
     eval: EvalConfig
     push: PushConfig
     bundle: BundleConfig
+    chat: ChatConfig
 
     @model_validator(mode="after")
     def _stages_agree(self) -> RunConfig:

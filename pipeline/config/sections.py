@@ -261,3 +261,14 @@ class BundleConfig(TermsConfig):
     key: Path | None = Field(
         None, description="the maintainer's private key, outside the checkout; `medllm new-key`"
     )
+
+
+class ChatConfig(Section):
+    """The chat page and the API of a clinic."""
+
+    emergency_number: str = Field(
+        "your local emergency number (112 in Europe, 911 in North America, 999 in the UK)",
+        min_length=2,
+        max_length=200,
+        description="what people call in an emergency where the chat is used, as shown to them",
+    )

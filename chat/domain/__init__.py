@@ -1,0 +1,1 @@
+"""Is a message about someone's health, or a greeting?"""
