@@ -31,7 +31,7 @@ from medllm.chat.events import (
 from medllm.chat.flow import Conversation, Parts, State, build_flow
 from medllm.chat.model import ChatModel, EngineChoice, open_model
 from medllm.chat.redflags.layer import find_red_flags, notice
-from medllm.eval.engines import Sampling
+from medllm.eval.engines.engine import Sampling
 from medllm.pipeline.config import RunConfig, RunPaths
 from medllm.pipeline.prompts import Message
 

@@ -13,8 +13,8 @@ from typing import Literal
 
 from medllm.chat.events import ModelIdentity
 from medllm.eval.ask import number_of, sampling_of
-from medllm.eval.embedded import EmbeddedEngine
-from medllm.eval.engines import Engine, OllamaEngine, Sampling
+from medllm.eval.engines.embedded import EmbeddedEngine
+from medllm.eval.engines.engine import Engine, OllamaEngine, Sampling
 from medllm.pipeline.config import RunConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.files import sha256_file
