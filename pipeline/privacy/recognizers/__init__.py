@@ -7,13 +7,17 @@ from functools import cache
 from medllm.pipeline.privacy.recognizers.addresses import AddressRecognizer, UsernameRecognizer
 from medllm.pipeline.privacy.recognizers.ages import AgeRecognizer
 from medllm.pipeline.privacy.recognizers.base import Found, SpanRecognizer
-from medllm.pipeline.privacy.recognizers.dates import DateRecognizer
+from medllm.pipeline.privacy.recognizers.dates.months import MonthRecognizer
+from medllm.pipeline.privacy.recognizers.dates.numeric import NumericDateRecognizer
+from medllm.pipeline.privacy.recognizers.dates.occasions import OccasionRecognizer
 from medllm.pipeline.privacy.recognizers.institutions import InstitutionRecognizer
 from medllm.pipeline.privacy.recognizers.names.people import PersonRecognizer
 from medllm.pipeline.privacy.recognizers.names.runs import RunRecognizer
 from medllm.pipeline.privacy.recognizers.names.signs import SignRecognizer
 from medllm.pipeline.privacy.recognizers.names.strangers import StrangerRecognizer
-from medllm.pipeline.privacy.recognizers.numbers import NumberRecognizer
+from medllm.pipeline.privacy.recognizers.numbers.phones import PhoneRecognizer
+from medllm.pipeline.privacy.recognizers.numbers.things import ThingRecognizer
+from medllm.pipeline.privacy.recognizers.numbers.values import NumberRecognizer
 from medllm.pipeline.privacy.recognizers.places import PlaceRecognizer
 
 __all__ = ["Found", "SpanRecognizer", "own_recognizers"]
@@ -24,8 +28,12 @@ def own_recognizers() -> tuple[SpanRecognizer, ...]:
     """Built once a process; where two find the same words, the earlier one names the type."""
     return (
         NumberRecognizer(),
+        PhoneRecognizer(),
+        ThingRecognizer(),
         AgeRecognizer(),
-        DateRecognizer(),
+        MonthRecognizer(),
+        NumericDateRecognizer(),
+        OccasionRecognizer(),
         PersonRecognizer(),
         SignRecognizer(),
         StrangerRecognizer(),

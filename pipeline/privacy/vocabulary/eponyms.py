@@ -81,9 +81,99 @@ WITH_HEAD = word_set(
 )
 """An eponym only before one of HEADS, as in "Bell's palsy" or "Glasgow Coma Scale"."""
 
+MORE = word_set(
+    """
+    aaron abadie abderhalden achard adamkiewicz adie aicardi albers-schonberg albright alexander
+    allis alport amplatz anitschkow anton argyll-robertson aschoff auerbach auspitz austin-flint
+    baastrup bainbridge balint balser bannayan-riley-ruvalcaba bannwarth banti bardet-biedl barlow
+    barsony bastedo battle batten baxter bazin bechterew beckwith beckwith-wiedemann beevor
+    bekhterev
+    benedikt bennett bernard-soulier bertolotti bielschowsky bignami billroth bitot blaschko bloom
+    blount blumer boas bovie boyden brenner brissaud broca brockenbrough brodie brown-sequard
+    brown-séquard brunner bruns bryant budd budd-chiari burkholderia cabot caffey calot camurati
+    canavan cantlie capgras caplan caprini cardarelli carey-coombs carney caroli carpenter carvallo
+    castell castleman chadwick chance charcot-leyden chauffard chediak chediak-higashi chevalier
+    chopart christmas churg churg-strauss clara claude clutton cobb coffin-lowry cogan collet cooley
+    cori cornelia corrigan corti costen cotard courvoisier cowden cronkhite cruveilhier cullen
+    curling curschmann d'amato dalrymple damus dance darier davydov debakey dejerine
+    dejerine-klumpke
+    delphian dennie denonvilliers denys-drash dercum descemet devic dietl dobutamine donath donders
+    donnan donovan douglas drash dubin dubin-johnson ducrey duke dukes dunphy duroziez durkan
+    edinger
+    elsberg emery-dreifuss erdheim escherich esmarch evans ewart faber faget farber favaloro felson
+    ferguson fick fiessinger fisch fitz fitz-hugh fitz-hugh-curtis flexner fogarty fontaine fontan
+    forchheimer fordyce forestier forrester fothergill fox-fordyce freyberg froin frey fröhlich
+    gallavardin ganser garre gartner gasser gerhardt gerota gerstmann ghon gianotti-crosti gitelman
+    glanzmann glasgow gleeson glisson goldblatt goldenhar goltz gordon gorham gorlin gradenigo
+    gram-negative greig grocco grynfeltt gubler gull gunn haemophilus haglund hallopeau hamman hand
+    hand-schuller-christian harada hardy-weinberg harlequin hartnup harvey hasson hegar heller hellp
+    henderson-hasselbalch henoch-schonlein hering-breuer hermansky-pudlak herring heschl hess
+    hesselbach
+    heyde highmore hilar hill-sachs his hoehn hoover hounsfield houston howship hoyer hudson
+    hurler hurthle isaacs ivemark jaccoud jackson jacod jacobson janeway jansky jendrassik
+    jervell joffroy jod-basedow kanavel kanner kasabach kasabach-merritt kearns-sayre kehr kelly
+    kerley kimmelstiel kleihauer kleihauer-betke kleine-levin klippel-feil klippel-trenaunay kluver
+    kluver-bucy kopp koebner koplik koro kocher kohler kugelberg kupffer kveim kwashiorkor ladd
+    laennec
+    landau-kleffner landry langer langhans laplace larrey lasegue laurence leber legg-calve-perthes
+    leigh leiner lennox lennox-gastaut lesch-nyhan leser-trelat levine leydig lichtenberg lieberkuhn
+    liddle linton littre littré litten loeys-dietz lofgren lowenberg lown lown-ganong-levine
+    luciani luschka
+    macewen macleod madelung maffucci magendie malpighi manning marchiafava marcus-gunn marjolin
+    martin-gruber martorell mauriceau mayer-rokitansky mayne mazzotti mcardle mccune-albright
+    mcginn mcginn-white meigs meissner melkersson menkes mendelson menetrier ménétrier merkel
+    michaelis
+    mikulicz millard mirizzi moll monge monro-kellie montenegro morquio mucha murphy murray
+    nabothian
+    naffziger nelson nikolsky nissl noonan nuck oddi ogilvie olliver ollier omaya ommaya ondine
+    opitz
+    oppenheim oral-b oriental ormond ortner osler osler-weber-rendu osborn otto pacinian palfrey
+    panner panton-valentine pap parinaud parona patrick pautrier pearl-index pel-ebstein pellegrini
+    pemberton perlman pfannenstiel phemister pickwick pickwickian pierre-robin pinard pinel piskacek
+    pitres plesch plaut-vincent poland pompe pontiac pringle profeta puestow pulfrich quant
+    queckenstedt
+    queyrat quinke rapp-hodgkin rathke recklinghausen reed refsum reichert reil rendu retzius
+    richter riedel rieger riehl rigler ritter robertson roger rokitansky romana romaña rosai-dorfman
+    rosenbach rosenmuller rosenthal roth rotor rouget rouvière rubinstein-taybi ruffini russell
+    ruvalcaba sabin saint sandhoff sandifer santorini scarpa schamberg scheie schober
+    schwartz-jampel schwachman shwachman-diamond shagreen sharpey shy shy-drager sigmund
+    silver-russell simmonds sipple
+    sister sjögren-larsson skene sly smith-lemli-opitz sneddon sotos spielmeyer sprengel stauffer
+    steele
+    stein-leventhal stellwag stensen stenson still stickler straus sturge sturge-weber sudeck
+    sylvius
+    swan swan-ganz tarnier tay-sachs terry thiersch thomsen tietze todd tolosa tolosa-hunt topfer
+    torre treacher traube troisier troponin tullio uhthoff valleix vater verner verocay vinson
+    virchow-robin
+    vogt vogt-koyanagi volhard von-recklinghausen waardenburg wada waldenstrom waldenström waldeyer
+    waller wallerian warthin waterston weber-christian weingarten wells wenckebach werdnig
+    werdnig-hoffmann werlhof westphal wharton whitmore wickham willebrand wilmington winslow
+    winterbottom
+    wirsung wolfram wolman wood-lamp woods woronoff zahn zellweger ziehl ziehl-neelsen ziemssen
+    zuckerkandl zinn billings boari brauer burch bateman judd kausch kelling lich
+    gregoir heineke mikulicz-radecki hofmeister roux-en-y toupet belsey collis thal merendino
+    ivor-lewis
+    blalock-taussig norwood-sano rastelli jatene senning mustard glenn batista cabrol bentall maze
+    lichtenstein bassini mcvay shouldice desarda gilmore bogota harris-hip broström brostrom
+    evans-elmslie
+    austin akin keller-brandes lapidus mitchell weil mumford putti-platt bristow neer-ii kessler
+    kleinert brunner-incision sauve-kapandji darrach ender rush kuntscher küntscher denis-browne
+    ponseti milch holdsworth gustilo gustilo-anderson tscherne salter-harris schatzker lauge-hansen
+    danis-weber lenke risser bado mason regan-morrey mayo-robson hawkins evans-jensen pauwels
+    vancouver paprosky brooker kellgren kellgren-lawrence outerbridge ahlback stulberg herring
+    catterall graf crowe tonnis tönnis
+    mifflin harris-benedict schofield katch devine du-bois dubois mosteller haycock naegele
+    landolt colvard schanz rasch dillman cohens sprague dawley wistar henkel hedley kattan
+    """
+)
+"""More eponyms of signs, operations and classifications; an eponym only before one of HEADS where
+the word is also an ordinary family name."""
+
 HEADS = word_set(
     """
-    kappa blue discrepancy ratio profile carlo questionnaire dissection agitation rats
+    technique nomogram pin halo histology design statistic hardness taxonomy ligature needle
+    excision staple stapler approach osteotomy flap correction et kappa blue discrepancy ratio
+    profile carlo questionnaire dissection agitation rats
     deprivation operations agammaglobulinemia agent anemia aneurysm angle aphasia area
     arthritis ataxia atrophy attack bacillus block bodies body bougie bow brace bundle bypass
     canal cast cataract catheter cell cells chorea chromosome classification clamp coefficient
@@ -111,6 +201,8 @@ HEADS = word_set(
 
 LOOK_ALIKES = word_set(
     """
+    honda toyota chevy subaru nissan hyundai mazda bmw audi volkswagen volvo tesla lexus corolla
+    camry prius tacoma mustang yamaha vespa peugeot renault skoda vauxhall suzuki mitsubishi
     adriamycin afrin aleve alli alma allegra altace amaryl ambien amaryllis ana androgel
     angelica ativan avelox aviane beta yasmin yaz diane mirena camila errin nora soma artane
     avon sano sami calan candida celeste corona elisa ella estelle ester eva gianvi isa
@@ -124,7 +216,9 @@ LOOK_ALIKES = word_set(
     april may june july august september october november december monday tuesday wednesday
     thursday friday saturday sunday christmas easter dey lin yang kasai ki wen un mri ct ecg
     ekg eeg emg ent icu usa uk us gp md ob gyn pcp er tv ac pc api ai god lord jesus allah okey
-    tobi tarceva silver come iban ismo almora tara fano buddha bible facebook twitter whatsapp
+    borns chol comp dural gravis leep littles meth pian ramus rima sitz spina sternal alesse okey
+    dawley sprague lasik naegele henkel tobi tarceva silver come iban ismo almora tara fano buddha
+    bible facebook twitter whatsapp
     youtube amazon medicare medicaid aids covid hiv sars mers alpha gamma delta omega sigma
     lambda kappa epsilon theta zeta vicks dettol disprin crocin combiflam benadryl tylenol
     advil motrin nyquil robitussin mucinex pepto zantac nexium prilosec maalox tums

@@ -14,8 +14,21 @@ from functools import cache
 from typing import NamedTuple
 
 from medllm.pipeline.privacy.vocabulary import word_set
-from medllm.pipeline.privacy.vocabulary.english import is_english
-from medllm.pipeline.privacy.vocabulary.eponyms import ALWAYS, LOOK_ALIKES, NEVER, WITH_HEAD
+from medllm.pipeline.privacy.vocabulary.census import census_names
+from medllm.pipeline.privacy.vocabulary.drugs import drug_words
+from medllm.pipeline.privacy.vocabulary.english import (
+    ABBREVIATIONS,
+    english,
+    is_english,
+    seldom_english,
+)
+from medllm.pipeline.privacy.vocabulary.eponyms import (
+    ALWAYS,
+    LOOK_ALIKES,
+    MORE,
+    NEVER,
+    WITH_HEAD,
+)
 from medllm.pipeline.privacy.vocabulary.words import COMMON_WORDS, NAME_WORDS
 
 FIRST = 1  # given name
@@ -30,6 +43,8 @@ COMMON = 256  # a frequent word, never a name
 REGION = 512  # a state, country or nationality: no identifier under Safe Harbor
 USUAL = 1024  # a given name of faker's en_US, en_GB or en_IN lists, or a short form
 METRO = 2048  # a city so large that its name alone means the city
+DRUG = 4096  # a word of a drug's name
+RARE = 8192  # a family name of the census that stands on no other list
 
 NAME = FIRST | LAST
 
@@ -93,12 +108,22 @@ def lexicon() -> Lexicon:
     for word, flag in _names():
         if flags.get(word, 0) != COMMON:
             add(word, flag)
+    drugs, written = drug_words(), english() | seldom_english()
+    for word, flag in census_names():
+        known = flags.get(word, 0)
+        if known & (COMMON | flag) or len(word) < 4 or word in ABBREVIATIONS:
+            continue
+        if known or not (word in drugs or word in written):
+            add(word, flag | (0 if known else RARE))
     places = _places()
     for word in _SHORT_FORMS:
         add(word, FIRST | USUAL)
     for city in places.cities:
         if not flags.get(city, 0) & COMMON:
             add(city, CITY | (METRO if city in places.metros else 0))
+    for word in drugs:
+        if not flags.get(word, 0) & (NAME | CITY | COMMON):
+            flags[word] = flags.get(word, 0) | DRUG
     for words, flag in (
         (places.region_words, REGION),
         (NAME_WORDS, WORD),
@@ -109,6 +134,10 @@ def lexicon() -> Lexicon:
     ):
         for word in words:
             add(word, flag)
+    for word in MORE:
+        known = flags.get(word, 0)
+        usual_name = known & NAME and not known & RARE
+        add(word, MAYBE_EPONYM if usual_name or known & COMMON else EPONYM)
     usual = frozenset(
         word
         for word, flag in flags.items()

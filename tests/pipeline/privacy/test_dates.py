@@ -73,6 +73,20 @@ def test_what_is_no_date_stays(text: str) -> None:
         ("She turned 90 in spring", "90"),
         ("101 yo female", "101 yo"),
         ("one hundred and two years old", "one hundred and two years old"),
+        ("a woman in her nineties", "nineties"),
+        ("in his late 90s", "90s"),
+        ("Pt is 92.", "92"),
+        ("he lived to be 102", "102"),
+        ("Father died at 94", "94"),
+        ("at 92 he still drives", "92"),
+        ("Mrs. Kay, 94, came in", "94"),
+        ("my grandmother (97) fell", "97"),
+        ("a 90-something gentleman", "90-something"),
+        ("a 92 year female", "92 year"),
+        ("her one hundredth birthday", "one hundredth"),
+        ("93F with falls", "93"),
+        ("he passed at ninety-three", "ninety-three"),
+        ("in her tenth decade", "tenth decade"),
     ],
 )
 def test_ages_over_89_are_found(text: str, age: str) -> None:
@@ -86,6 +100,9 @@ def test_ages_over_89_are_found(text: str, age: str) -> None:
         "90 years ago, 92% saturation, pulse is 92, HR 95, 98 kg",
         "101 F fever, technetium-99m, 90 mg, 99 tablets",
         "He is 90 or older.",
+        "in nineteen ninety two, one ninety five pounds, four hundred ninety-eight nurses",
+        "the 90s, ninety percent, ninety days, her first birthday, the second year",
+        "135 patients (117 female, 18 male), glucose was 94, temp is 99, at 92 mg, alive at 92 days",
     ],
 )
 def test_other_numbers_are_no_ages(text: str) -> None:

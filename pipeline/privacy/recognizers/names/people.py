@@ -29,6 +29,7 @@ from medllm.pipeline.privacy.vocabulary.lexicon import (
     LAST,
     MAYBE_EPONYM,
     NAME,
+    RARE,
     REGION,
     USUAL,
     WORD,
@@ -133,6 +134,10 @@ class PersonRecognizer(SpanRecognizer):
             return None
         if not flags & (WORD | EPONYM | REGION | COMMON):
             if not flags & USUAL and THING_BEHIND.match(text, end):
+                return None
+            if flags & RARE and (not word.istitle() and word[1:].islower() is word[1:].isupper()):
+                return None
+            if flags & RARE and self._head_follows(text, end):
                 return None
             end = self._extended(text, end)
             if len(match[0]) == len(word) and self._head_follows(text, end, sure=True):

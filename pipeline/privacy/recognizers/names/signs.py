@@ -23,6 +23,7 @@ from medllm.pipeline.privacy.recognizers.names.people import (
     WORD_SHAPE,
     PersonRecognizer,
 )
+from medllm.pipeline.privacy.vocabulary.english import is_english
 from medllm.pipeline.privacy.vocabulary.eponyms import NEVER
 from medllm.pipeline.privacy.vocabulary.lexicon import (
     COMMON,
@@ -127,7 +128,7 @@ class SignRecognizer(PersonRecognizer):
             return word not in MODALS
         if rule.small and not flags and SignRecognizer._strange(word):
             return True
-        return rule.unlisted == "any" and not flags and len(word) > 2
+        return rule.unlisted == "any" and not flags and len(word) > 2 and not is_english(word)
 
     def _small_surname(self, text: str, end: int, rule: Rule) -> int:
         follower = LOWER_NEXT.match(text, end)

@@ -1,4 +1,4 @@
-"""Dates finer than a year (45 CFR 164.514(b)(2)(i)(C))."""
+"""Dates that hold a month's name."""
 
 from __future__ import annotations
 
@@ -73,20 +73,6 @@ _COMPACT = re.compile(
     r"(?:(?:19|20)?\d\d)?(?![^\W_])",
     re.IGNORECASE,
 )
-_QUARTER = re.compile(
-    r"\bQ[1-4][ ,/-]{0,2}(?:of )?(?:(?:19|20)\d\d|['’]\d\d)\b|\b(?:(?:first|second|third|fourth|"
-    r"last|"
-    r"1st|2nd|3rd|4th) quarter|(?:first|second|latter) half|(?:beginning|end|middle)) of "
-    r"(?:19|20)\d\d\b|\b(?:19|20)\d\d[ -]?Q[1-4]\b",
-    re.IGNORECASE,
-)
-_QUARTER_WORDS = word_set("q quarter half beginning end middle")
-_BIRTH_YEAR = re.compile(
-    r"\b(?:born|birth(?:[ ]?year)?|b\.|yob|dob|née?)(?:[ ]*(?:[:=|]|on|in|of|is|was|about|around|"
-    r"circa|ca?\.|back|year|the))*[ ]*(?P<year>18\d\d|19[0-2]\d|193[0-6])\b(?![-/.]\d)",
-    re.IGNORECASE,
-)
-"""Who was born before 1937 is over 89 in 2026: such a year tells the age."""
 _YEAR_AFTER = re.compile(
     r"\.?(?:[ ]*,[ ]*|[ ]+(?:of[ ]+)?|[ ]*[-/][ ]*|(?=\d{4}))(?P<year>(?:19|20)\d\d|"
     r"['’]\d\d|(?<=-)\d\d)\b",
@@ -104,96 +90,18 @@ _NEAR = re.compile(
     re.IGNORECASE,
 )
 _WEEKDAY_BEFORE = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day,?[ ]+$", re.IGNORECASE)
-_NUMERIC = re.compile(
-    r"(?<![\w./-])(?:"
-    r"(?:19|20)\d\d(?P<s1>[-/.])(?:0?[1-9]|1[0-2])(?P=s1)(?:0?[1-9]|[12]\d|"
-    r"3[01])(?:T\d\d:\d\d(?::\d\d)?Z?)?"
-    r"|\d{1,2}(?P<s2>[-/.])\d{1,2}(?P=s2)(?:19|20)\d\d"
-    r"|\d{1,2}(?P<s3>[-/])\d{1,2}(?P=s3)\d\d"
-    r"|(?:0?[1-9]|1[0-2])[-/](?:19|20)\d\d"
-    r")(?![\w%/]|[-.]\d)"
-)
-_MONTH_DAY = (
-    r"(?:(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])|(?:1[3-9]|2\d|3[01])/(?:0?[1-9]|1[0-2]))"
-)
-_NO_FRACTION = (
-    r"(?![\w/%]|\.\d|[ ]*(?:tab|pill|dose|cup|of (?!this|last|next)|hour|strength|pain|"
-    r"on (?:the|a)\b|bilateral|through|in (?:the|all|both)|throughout|teaspoon|tsp|murmur|power|"
-    r"systolic|positive|points?|criteria|nodes|sites|lung|score))"
-)
-_SLASHED = re.compile(r"\d/\d")
-_SHORT = re.compile(
-    r"(?:\b(?:on|since|dated?|until|till|til|dob|d\.o\.b\.?|born|lmp|edd|edc|due|seen|visits?|"
-    r"admitted|discharged|by|before|after|attempt|adm|disch?|d/c|dos|phone|starting|starts?|"
-    r"started|stay|effective|as of|appt|appointment|here|last|next|surgery|sx|scheduled|f/u|"
-    r"follow-?up|returns?|rtc|on \S{7,20}(?: x\d+)?|faxed|received|collected|drawn|done|signed|"
-    r"called|filled|refill|"
-    r"thru|through|week of|night of|morning of|evening of|mon|tues?|wed|thurs?|fri|sat|sun|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b\.?(?:[ ]+(?:is|was|on|of|date|day))?[ :,(]+|"
-    rf"^[-*• ]*(?=\S+[ :]+\D)|(?<=, )(?=\S+/\d\d?/|\S+$))(?P<date>{_MONTH_DAY}){_NO_FRACTION}",
-    re.IGNORECASE | re.MULTILINE,
-)
-_SHORT_RANGE = re.compile(
-    rf"\b(?P<verb>from|between|dates?)[ :]+(?P<first>{_MONTH_DAY})[ ]*(?:-|–|to|and|until|thru)[ ]*"
-    rf"(?P<date>{_MONTH_DAY}){_NO_FRACTION}|"
-    rf"(?P<one>{_MONTH_DAY})[ ]*[-–][ ]*(?P<two>{_MONTH_DAY}){_NO_FRACTION}"
-    rf"|(?<![\w/.])(?P<left>{_MONTH_DAY})[ ]to[ ](?P<right>{_MONTH_DAY}){_NO_FRACTION}",
-    re.IGNORECASE,
-)
-_AND_SHORT = re.compile(
-    rf"(?:,|[ ]*(?:&|and|or|to|-|–)|, and)[ ]*(?P<date>{_MONTH_DAY}){_NO_FRACTION}"
-)
-_BIRTH = re.compile(
-    r"\b(?:dob|d\.o\.b\.?|date of birth|born(?: on)?|birth ?date)[ ]*(?:is|:|-|"
-    r"=)?[ ]*(?P<date>(?:19|20)\d{6}|\d{8}|\d{1,2}[ ]\d{1,2}[ ](?:19|20)?\d\d)\b",
-    re.IGNORECASE,
-)
-_WEEKDAY_NTH = re.compile(
-    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,?[ ]+(?:the[ ]+)?(?P<day>\d{1,2}(?:st|nd|"
-    r"rd|th))\b"
-    r"|\bthe[ ](?P<nth>\d{1,2}(?:st|nd|rd|th))[ ](?:of[ ](?:this|last|next|the)[ ]month)\b",
-    re.IGNORECASE,
-)
-_HOLIDAY_NAMES = (
-    r"(?:Christmas(?:[ ](?:Eve|Day))?|Xmas|Thanksgiving(?:[ ]Day)?|Easter(?:[ ](?:Sunday|"
-    r"Monday))?|Halloween|"
-    r"Diwali|New Year['’]?s?(?:[ ](?:Eve|Day))?|Labor Day|Memorial Day|Independence Day|"
-    r"Valentine['’]?s(?:[ ]Day)?|(?:the[ ])?(?:4th|Fourth) of July|Mother['’]?s Day|"
-    r"Father['’]?s Day|"
-    r"Hanukkah|Passover|Good Friday|Boxing Day|Veterans Day|Columbus Day|Juneteenth|Eid|Holi)"
-)
-_HOLIDAY = re.compile(
-    rf"\b{_HOLIDAY_NAMES}(?:[ ]+(?:of[ ]+|in[ ]+)?|,[ ]+|['’ ]+)(?:(?:19|20)\d\d|['’]\d\d)\b"
-    rf"|\b(?:on|last|since|past|before|after|around|until|till|by|at|over|during|"
-    rf"following)[ ](?:the[ ])?(?P<day>{_HOLIDAY_NAMES}(?:[ ]+(?:of[ ]+|in[ ]+)?(?:19|"
-    rf"20)\d\d)?)\b(?!['’]|[ ](?:tree|dinner|party|"
-    rf"present|gift|card))",
-    re.IGNORECASE,
-)
-_HOLIDAY_WORDS = word_set(
-    """
-    christmas xmas thanksgiving easter halloween diwali eve memorial independence valentine
-    valentines valentine's july hanukkah passover boxing veterans columbus juneteenth eid holi
-    mother's father's year's years
-    """
-)
 _MONTH_WORDS = frozenset(MONTH_NAMES) | word_set("jan feb mar apr jun jul aug sep sept oct nov dec")
 _PLAIN_SHORT = word_set("jan feb apr jun jul aug sept sep oct nov dec") | frozenset(
     set(MONTH_NAMES) - {"may", "march"}
 )
-_WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday month")
-_BEFORE_BIRTH = word_set("dob birth born birthdate birthyear b yob nee née")
 _MAY = re.compile(
     r"\bMay\b|\d(?:st|nd|rd|th)?(?: of)?[ /-]may\b|\bmay[ /-]\d|\b(?:in|since|last|next|"
     r"until|by|from|of|mid) may\b"
 )
 
 
-class DateRecognizer(SpanRecognizer):
-    """Each month's name is looked at with what stands around it; numeric dates by their shape.
-
-    A weekday, "yesterday", a season and a year alone stay.
-    """
+class MonthRecognizer(SpanRecognizer):
+    """Each month's name is looked at with what stands around it."""
 
     TYPES = (PhiType.DATE,)
 
@@ -205,47 +113,9 @@ class DateRecognizer(SpanRecognizer):
                 found = self._around(text, match)
                 if found:
                     yield *found, PhiType.DATE
-        if clues.most > 2:
-            for match in _NUMERIC.finditer(text):
-                if _possible(match[0]):
-                    yield match.start(), match.end(), PhiType.DATE
-        if clues.most > 1:
-            if "/" in text and _SLASHED.search(text):
-                yield from self._short(text)
-            if not _BEFORE_BIRTH.isdisjoint(clues.words):
-                for pattern, group in ((_BIRTH, "date"), (_BIRTH_YEAR, "year")):
-                    for match in pattern.finditer(text):
-                        yield *match.span(group), PhiType.DATE
         if clues.mixed or (clues.numbers and "_" in text):
             for match in _COMPACT.finditer(text):
                 yield match.start(), match.end(), PhiType.DATE
-        if clues.longest > 1 and not _QUARTER_WORDS.isdisjoint(clues.words):
-            for match in _QUARTER.finditer(text):
-                yield match.start(), match.end(), PhiType.DATE
-        if clues.numbers and not _WEEKDAYS.isdisjoint(clues.words):
-            for match in _WEEKDAY_NTH.finditer(text):
-                yield match.start(), match.end(), PhiType.DATE
-        if not _HOLIDAY_WORDS.isdisjoint(clues.words):
-            for match in _HOLIDAY.finditer(text):
-                holiday: str | int = "day" if match["day"] else 0
-                yield *match.span(holiday), PhiType.DATE
-
-    @staticmethod
-    def _short(text: str) -> Iterator[Found]:
-        """Month and day without a year, behind a word that asks for a date, and what joins it."""
-        for match in _SHORT.finditer(text):
-            start, end = match.span("date")
-            yield start, end, PhiType.DATE
-            while more := _AND_SHORT.match(text, end):
-                yield *more.span("date"), PhiType.DATE
-                end = more.end()
-        for match in _SHORT_RANGE.finditer(text):
-            dates = [group for group, value in match.groupdict().items() if value]
-            spans = [match.span(group) for group in dates if group != "verb"]
-            (_, first), (_, second) = [text[a:b].split("/") for a, b in spans]
-            if first != second or first not in ("4", "5", "6", "10", "12", "20"):
-                for start, end in spans:
-                    yield start, end, PhiType.DATE
 
     def _around(self, text: str, match: re.Match[str]) -> tuple[int, int] | None:
         """The date that a month's name is part of, or None when it is no date."""
@@ -319,15 +189,3 @@ class DateRecognizer(SpanRecognizer):
 def _may_be_a_month(text: str) -> bool:
     """Whether "may", the only month's name in the text, stands where the month would."""
     return _MAY.search(text) is not None
-
-
-def _possible(date: str) -> bool:
-    """Whether the numbers can be a day and a month, in either order."""
-    numbers = [int(number) for number in re.findall(r"\d+", date.split("T")[0])]
-    if len(numbers) == 2:
-        return True
-    small = [number for number in numbers if number < 1000]
-    if len(small) == 3:  # two-digit year last
-        small = small[:2]
-    low, high = sorted(small)
-    return 1 <= low <= 12 and 1 <= high <= 31
