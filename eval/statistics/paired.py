@@ -1,9 +1,4 @@
-"""Intervals and paired tests: how sure a score is, and how sure a difference is.
-
-Two models answer the same items, so they are compared item by item: a question that both get
-right says nothing about which is better, and leaving that out of the comparison is what makes a
-difference of a few points visible (Miller, arXiv 2411.00640).
-"""
+"""Two models on the same items."""
 
 from __future__ import annotations
 
@@ -11,18 +6,11 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from medllm.eval.statistics.proportions import Interval, require_counts, wilson
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-Z95 = 1.959963984540054  # standard normal quantile of 0.975
-
-
-class Interval(NamedTuple):
-    """A 95% confidence interval."""
-
-    low: float
-    high: float
 
 
 class PairedCounts(NamedTuple):
@@ -45,22 +33,6 @@ class PairedCounts(NamedTuple):
         )
 
 
-def wilson(right: int, items: int) -> Interval:
-    """95% score interval of a proportion (Wilson, J. Am. Stat. Assoc. 22:209, 1927).
-
-    Unlike the textbook p ± 1.96 standard errors it stays inside 0–1 and does not shrink to
-    nothing at 0% or 100%.
-    """
-    _require_counts(right, items - right)
-    share, z2 = right / items, Z95**2
-    centre = (share + z2 / (2 * items)) / (1 + z2 / items)
-    spread = share * (1 - share) / items + z2 / (4 * items**2)
-    half = Z95 / (1 + z2 / items) * math.sqrt(spread)
-    low = 0.0 if right == 0 else centre - half
-    high = 1.0 if right == items else centre + half
-    return Interval(low, high)
-
-
 def mcnemar(counts: PairedCounts) -> float:
     """Exact two-sided p of "neither model is better" (McNemar, Psychometrika 12:153, 1947).
 
@@ -81,7 +53,7 @@ def paired_difference(counts: PairedCounts) -> Interval:
     """
     a, b, c, d = counts
     items = sum(counts)
-    _require_counts(*counts)
+    require_counts(*counts)
     first, second = (a + b) / items, (a + c) / items
     low_1, high_1 = wilson(a + b, items)
     low_2, high_2 = wilson(a + c, items)
@@ -134,8 +106,3 @@ def paired_bootstrap(
 
 def _square_and_add(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
-
-
-def _require_counts(*counts: int) -> None:
-    if min(counts) < 0 or sum(counts) == 0:
-        raise ValueError(f"counts must not be negative and not all be zero: {counts}")
