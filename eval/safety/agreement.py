@@ -18,7 +18,7 @@ from medllm.eval.statistics import Interval, wilson
 from medllm.pipeline.errors import MedllmError
 
 LABELLED = DATA / "labelled_answers.jsonl"
-Part = Literal["development", "held_out", "challenge_development", "challenge"]
+Part = Literal["development", "held_out", "challenge_development", "challenge", "fresh"]
 
 
 class LabelledAnswer(BaseModel):
