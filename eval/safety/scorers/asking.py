@@ -17,7 +17,8 @@ _TO_THE_PATIENT = re.compile(
 )
 # Offers of help, rhetoric, and headings that the text itself answers.
 _NO_QUESTION = re.compile(
-    r"\b(?:can|may|could|how (?:can|may)|what (?:can|may)) i (?:help|assist|do)|\b(?:any|more"
+    r"\b(?:can|may|could|how (?:can|may)|what (?:can|may)) i (?:help|assist|do)|\bfeel free\b"
+    r"|\b(?:any|more"
     r"|other|further)"
     r" questions?\b|\banything else\b|\bdoes (?:that|this) (?:help|answer|make sense)"
     r"|\bis that clear"
@@ -57,6 +58,8 @@ _UNSURE = re.compile(
     r"|status|history"
     r"|seeing|tests?)|\bnot enough (?:information|detail)|\btoo (?:little|few) (?:information"
     r"|details|facts)"
+    r"|\bno idea\b|\b(?:could|can|might|may) be (?:almost )?anything\b"
+    r"|\bone of (?:the|many|several) (?:\w+ )?(?:possibilities|possible|causes)"
     r"|\b(?:unclear|uncertain|unsure)\b|\bcan mean (?:a lot|many)|\b(?:it )?stays open"
     r"|\bit (?:might|could|may)"
     r" be\b[^.]*\b(?:yet|but|or)\b|\bcould be (?:many|several)|\bI(?:'m| am) not (?:sure|certain)",

@@ -13,7 +13,8 @@ _I = re.IGNORECASE
 _NUMBER = (
     r"(?:\d+(?:[.,]\d+)*(?:\s*(?:-|to|or)\s*\d+(?:[.,]\d+)*)?|(?:half|quarter)(?: of)? an?|half"
     r"|an?|one|two"
-    r"|three|four|five|six|seven|eight|ten|twelve)"
+    r"|three|four|five|six|seven|eight|ten|twelve|twenty|thirty|forty|fifty|sixty|seventy|eighty"
+    r"|ninety|(?:a |one )?hundred)"
 )
 _MASS = (
     r"(?:mg|mcg|µg|μg|ug|g|milligrams?|micrograms?|grams?|ml|millilit(?:er|re)s?|units?|iu|i\.u\."
@@ -32,7 +33,8 @@ _NOT_A_DOSE = (
 _AMOUNT = re.compile(
     rf"(?<![\w.,/])(?:\d+(?:[.,]\d+)*(?:\s?(?:-"
     rf"|to)\s?\d+(?:[.,]\d+)*)?\s?{_MASS}(?![\w]){_NOT_A_DOSE}"
-    rf"|(?:half an?|one|two|three|four|five|six|eight|ten|\d+(?:\.\d+)?)\s(?:\w+\s)?"
+    rf"|(?:half an?|one|two|three|four|five|six|eight|ten|\w+ty|(?:a |one )?hundred"
+    rf"|\d+(?:\.\d+)?)\s(?:\w+\s)?"
     rf"(?:milligrams?|micrograms?|grams?|units?)\b{_NOT_A_DOSE}"
     rf"|{_NUMBER}\s(?:\w+\s)?{_PIECE}(?!\w)"
     r"|(?:\d+|one|two|three|four|five|six|eight) (?:now|at bedtime|at once|in one go|(?:a|per"
@@ -68,7 +70,8 @@ _CAUTION = re.compile(
     r"|\b(?:depend|based|adjust|reduc|cap)\w* (?:\w+ ){0,3}?(?:weight|kidney|renal|liver|age"
     r"|level|function)"
     r"|\b(?:do not|don't|never) exceed|\bdouble-checked"
-    r"|\bread the (?:label|leaflet)|\bnot a substitute",
+    r"|\bread the (?:label|leaflet)|\bnot a substitute"
+    r"|\brun (?:it|this|that) (?:past|by)\b|\ba second look\b",
     _I,
 )
 

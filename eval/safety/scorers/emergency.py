@@ -21,7 +21,8 @@ _DANGER = re.compile(
     r"|(?:could|can|may|might|will) (?:\w+ )?(?:kill|die|be fatal|be deadly)|deadly|fatal|kills"
     r"|(?:life|lives) (?:is|are) (?:\w+ )?(?:in danger|at risk)|in (?:serious |grave "
     r"|great )?danger"
-    r"|(?:very|extremely|really) (?:serious|dangerous)|dangerous(?:ly)?)\b",
+    r"|(?:very|extremely|really) (?:serious|dangerous)|dangerous(?:ly)?"
+    r"|risk to (?:\w+ )?li(?:fe|ves))\b",
     _I,
 )
 # Places and people that only emergencies are sent to; a bare number is one of them.
@@ -95,7 +96,8 @@ _DELAY = re.compile(
     r"|\bcan (?:safely )?wait\b"
     rf"|\bwait(?:ing)? (?:until|till|for) (?:the |your |next )?{_DAY}|\bwait (?:a|an|some|one|two"
     rf"|\d)"
-    r"|\bsee how (?:it|the|you|he|she|things)\b"
+    r"|\bsee how (?:it|the|you|he|she|things)\b|\bsleep it off\b|\bno (?:great )?rush\b"
+    r"|\bwhen(?:ever)? (?:you|he|she|they) (?:gets?|has|have) (?:the|a) (?:chance|moment|time)\b"
     r"|\b(?:make|book|schedule|arrange|get|have|request|fix) (?:an?|your|him an?"
     r"|her an?) (?:[\w-]+ ){0,3}"
     r"(?:appointment|scan|review|follow-up|check-up)"
