@@ -86,7 +86,11 @@ class Clause(NamedTuple):
 def normalise(text: str) -> str:
     """Plain quotes and dashes, no Markdown marks, American spelling of medical words."""
     text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    text = _MARKUP.sub("", text.replace("\\n", "\n"))
+    return american(_MARKUP.sub("", text.replace("\\n", "\n")))
+
+
+def american(text: str) -> str:
+    """A text in which British spellings of medical words are American ones."""
     table = dict(_SPELLINGS)
     return _SPELLING.sub(lambda found: table[found[0].lower()], text)
 

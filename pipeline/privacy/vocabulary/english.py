@@ -81,6 +81,11 @@ def english() -> frozenset[str]:
     )
 
 
+def counted(word: str) -> int:
+    """How often ``word`` (lower case) was counted for the dictionary; 0 when it is not there."""
+    return _counted().get(word, 0)
+
+
 @cache
 def seldom_english() -> frozenset[str]:
     """The rarest words of the dictionary, names among them."""
