@@ -27,9 +27,7 @@ def find_red_flags(conversation: Sequence[Message]) -> tuple[RedFlag, ...]:
         alone = Reading(said[-1], known_words())
         whole = Reading(_BETWEEN_TURNS.join(said), known_words())
         last = len(whole.text) - len(alone.text)
-        found = [
-            each for each in holding(whole) if any(start >= last for start, _ in each.places)
-        ]
+        found = [each for each in holding(whole) if any(start >= last for start, _ in each.places)]
     return tuple(
         RedFlag(
             id=each.rule.id,

@@ -15,7 +15,21 @@ _I = re.IGNORECASE
 _WORDS = {
     word: number
     for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(), start=1
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
+        start=1,
     )
 }
 _COUNT = rf"(\d{{1,2}}(?:[.,]\d)?|{'|'.join(_WORDS)})"
@@ -24,10 +38,41 @@ _IS = r"(?:\s*(?:is|was|of|at|=|:|-|says?|reads?|shows?|now|around|about|the met
 
 
 FACTS = frozenset(
-    """fever very_hot cold low_oxygen fast_breathing slow_breathing fast_heart racing_heart slow_heart
-    low_gcs low_sugar high_sugar ketones acidosis high_potassium high_lactate low_sodium high_inr
-    high_eye_pressure neutropenia large_burn pregnant late_pregnancy early_pregnancy infant newborn
-    baby young_child child over_50 low_bp raised_bp very_high_bp""".split()
+    [
+        "fever",
+        "very_hot",
+        "cold",
+        "low_oxygen",
+        "fast_breathing",
+        "slow_breathing",
+        "fast_heart",
+        "racing_heart",
+        "slow_heart",
+        "low_gcs",
+        "low_sugar",
+        "high_sugar",
+        "ketones",
+        "acidosis",
+        "high_potassium",
+        "high_lactate",
+        "low_sodium",
+        "high_inr",
+        "high_eye_pressure",
+        "neutropenia",
+        "large_burn",
+        "pregnant",
+        "late_pregnancy",
+        "early_pregnancy",
+        "infant",
+        "newborn",
+        "baby",
+        "young_child",
+        "child",
+        "over_50",
+        "low_bp",
+        "raised_bp",
+        "very_high_bp",
+    ]
 )
 
 
@@ -44,7 +89,9 @@ class _Measure(NamedTuple):
     facts: Callable[[float, str], Iterator[str]]
 
 
-def _fever(value: float, _: str) -> Iterator[str]:
+def _fever(value: float, text: str) -> Iterator[str]:
+    if 20 < value < 80 and text.rstrip().endswith("F"):
+        return  # an age and a sex
     celsius = (value - 32) / 1.8 if value > 80 else value
     if 37.95 <= celsius < 45:
         yield "fever"

@@ -46,7 +46,9 @@ _SHORT = {
     "mets": "metastases", "UTI": "urine infection", "SVD": "delivery", "ROM": "waters broke",
 }  # fmt: skip
 _SHORT_FORM = re.compile(
-    r"(?<![\w/])(?:" + "|".join(map(re.escape, sorted(_SHORT, key=len, reverse=True))) + r")(?![\w/])"
+    r"(?<![\w/])(?:"
+    + "|".join(map(re.escape, sorted(_SHORT, key=len, reverse=True)))
+    + r")(?![\w/])"
 )
 _SIGNS = (
     (re.compile(r"[↓⬇]\s*"), "low "), (re.compile(r"[↑⬆]\s*"), "high "),
@@ -84,10 +86,11 @@ _ENDS_SCOPE = re.compile(
     _I,
 )
 _OR = re.compile(r"\b(?:or|nor)\b", _I)
+_SHORT_QUESTION = 6  # words
 _REACH = 7  # words that "no" reaches over
 _DENIED_AFTER = re.compile(
     r"^[^.!?;,]{0,30}?\b(?:ruled out|excluded|negative|absent|resolved|unlikely"
-    r"|(?:is|was|are|were|has|have) (?:now )?(?:gone|stopped|settled|normal|fine))\b",
+    r"|(?:is|was|are|were|has|have) (?:now )?(?:gone(?= away| now|\W*$)|stopped|settled|normal|fine))\b",
     _I,
 )
 _PAST = re.compile(
@@ -180,11 +183,15 @@ class Reading:
         )
 
     def _split(self) -> list[Sentence]:
-        found, at = [], 0
+        found: list[Sentence] = []
+        at = 0
         for part in [*_SENTENCE.finditer(self.text), None]:
             end = part.start() if part else len(self.text)
             text = self.text[at:end]
             elsewhere = bool(_KNOWLEDGE.search(text) or _FAMILY.search(text) or _RISK.search(text))
+            # "What are the signs of …? Chest pain?": the question goes on
+            asks_on = bool(found) and found[-1].elsewhere and text.endswith("?")
+            elsewhere = elsewhere or (asks_on and len(text.split()) <= _SHORT_QUESTION)
             found.append(Sentence(at, text, elsewhere))
             at = part.end() if part else end
         return found
@@ -212,7 +219,9 @@ def _is_denied(before: str, after: str) -> bool:
             continue
         if _LISTING.match(found[0]):
             return True
-        if "," in between and not (_OR.search(between) or re.match(r"[^.!?;]{0,40}\b(?:or|nor)\b", after)):
+        if "," in between and not (
+            _OR.search(between) or re.match(r"[^.!?;]{0,40}\b(?:or|nor)\b", after)
+        ):
             continue
         if len(between.split()) <= _REACH:
             return True

@@ -3,7 +3,7 @@
 A trigger is a row of parts joined by " + ": all of them must be said to be so, now, within
 ``_WINDOW`` characters of each other. A part is a choice joined by " / " of phrases, ``@concepts``
 (data/concepts.yaml) and ``#facts`` (``measures``). In a phrase ``*`` stands for any ending and
-``...`` for up to six words of the same sentence; the rest is a regular expression in which a space
+``...`` for up to six words between two commas; the rest is a regular expression in which a space
 stands for what is between two words.
 """
 
@@ -26,7 +26,8 @@ DATA = Path(__file__).parent / "data"
 _CONCEPTS = "concepts.yaml"
 _WINDOW = 400
 _BETWEEN = r"[^\w.!?;\n]+"
-_GAP = rf"(?:{_BETWEEN}[\w'/%.-]+){{0,6}}?{_BETWEEN}"
+_NEAR = r"[^\w.,!?;\n]+"
+_GAP = rf"(?:{_NEAR}[\w'/%.-]+){{0,6}}?{_NEAR}"
 _CONCEPT = re.compile(r"@(\w+)")
 _FACT = re.compile(r"#([a-z]\w+)")
 _FACT_IN_GROUP = re.compile(r"\|#\w+|#\w+\|?")

@@ -1,8 +1,8 @@
 """Typos in the words that rules are made of, mended within a bounded edit distance.
 
-A word is mended when it is no word of English and no word of the rules, and exactly one word of the
-rules is near enough: one edit for 4 to 7 letters, two for 8 and more. An edit is an insertion, a
-deletion, a substitution or a swap of neighbours (optimal string alignment distance; Damerau,
+A word is mended when it is no word of English and no word of the rules, and a word of the rules is
+near enough: a swap for 4 letters, one edit for 5 to 7, two for 8 and more. Edits are insertions,
+deletions, substitutions and swaps of neighbours (optimal string alignment distance; Damerau,
 CACM 7:171, 1964). First letters must agree, or be swapped with the second.
 """
 
@@ -30,6 +30,8 @@ def _mended(word: str, known: frozenset[str]) -> str:
     near: list[tuple[int, str]] = []
     for other in known:
         if len(other) < 4 or abs(len(other) - len(lower)) > edits or not _same_start(lower, other):
+            continue
+        if len(lower) == 4 and sorted(lower) != sorted(other):
             continue
         distance = edit_distance(lower, other, edits)
         if distance <= edits:
