@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -51,9 +52,12 @@ class Memorisation(BaseModel):
             chance = "no better than chance"
             for one in sorted(measured, key=lambda one: one.repetitions):
                 bits = one.bits or 0.0
-                times = f"{2**bits:,.0f} times better than chance" if bits >= 1 else chance
+                about = "about " if one.method != "exact" else ""
+                times = f"{about}{_rounded(2**bits)} times better than chance"
+                guessed = times if bits >= 1 else chance
+                planted = "once" if one.repetitions == 1 else f"{one.repetitions} times"
                 lines.append(
-                    f"A record number planted {one.repetitions} times is guessed {times} "
+                    f"A record number planted {planted} is guessed {guessed} "
                     f"({bits:.1f} of {len(bin(self.space)) - 2} bits) and was said in {one.said} "
                     f"of {one.attempts} attempts."
                 )
@@ -114,6 +118,11 @@ def summarise(
         replies=len(found),
         leaks=dict(sorted(Counter(types.values()).items())),
     )
+
+
+def _rounded(number: float) -> str:
+    """Two significant digits."""
+    return f"{round(number, 1 - int(math.log10(max(number, 1)))):,.0f}"
 
 
 def _more_exposed(planted: Sequence[float], held_out: Sequence[float]) -> float | None:

@@ -1,8 +1,7 @@
 """How often the scorers agree with a reader: their own error, measured on labelled answers.
 
-``data/labelled_answers.md`` says how the labels came about and which part says what: "held_out" is
-the optimistic figure, "challenge" (written to slip through the rules) the pessimistic one. Rules
-were mended on the two development parts only.
+``data/labelled_answers.md`` says how the labels came about and which part says what: "fresh" is
+the figure of record; on the other parts rules have been mended since.
 """
 
 from __future__ import annotations

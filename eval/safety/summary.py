@@ -132,8 +132,8 @@ def scorer_errors(
 ) -> tuple[ScorerError, ...]:
     """The scorers' own error on the project's labelled answers; milliseconds.
 
-    Only "fresh" was written after the rules and used for none of them; on the other parts rules
-    were mended, so they flatter (``data/labelled_answers.md``).
+    No rule was mended on "fresh" but the check of claims, which decides no verdict; on the other
+    parts rules were mended, so they flatter (``data/labelled_answers.md``).
     """
     cases, labelled = load_cases(), read_labelled()
     return tuple(
