@@ -107,7 +107,8 @@ def _quantised(base: Path, device: str) -> PreTrainedModel:
         ),
         dtype=torch.bfloat16,
         device_map={"": device},
-        attn_implementation="sdpa",
+        # torch's fused attention is slower than plain products for a small model on a CPU
+        attn_implementation="eager" if device == "cpu" else "sdpa",
         use_safetensors=True,
     )
     for layer in model.modules():
@@ -130,6 +131,7 @@ def _trainer(
     from peft import LoraConfig
     from transformers import PrinterCallback, ProgressCallback
     from trl import SFTConfig, SFTTrainer
+    from trl.trainer import utils as trl_utils
 
     from medllm.pipeline.weights.callbacks import MetricsLog, ProgressBar, WholeCheckpoints
 
@@ -139,6 +141,9 @@ def _trainer(
             f"The base has no layer named {', '.join(missing)} (train.target_modules).",
             "Name projection layers that it has.",
         )
+    # Off CUDA, TRL puts every position through the head and throws most of them away, so that some
+    # accelerators compile one shape only; a CPU gains by scoring the supervised ones alone.
+    trl_utils._use_triton = lambda device: True
     steps_an_epoch = math.ceil(len(train_rows.input_ids) / config.batch_size / config.accumulation)
     steps = max(1, math.ceil(steps_an_epoch * config.epochs))
     interval = max(1, math.ceil(steps / config.evaluations))
