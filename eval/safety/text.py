@@ -60,7 +60,8 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _DENIAL = (
-    r"(?:\b(?:not|no|never|without|nor|neither|cannot|unlikely|unnecessary|excludes?|rules? out"
+    r"(?:\b(?:not|no|nothing|never|without|nor|neither|cannot|unlikely|unnecessary|excludes?"
+    r"|rules? out"
     r"|rather than|instead of|against|denies|absence of|nothing to do with)\b|n't\b)"
 )
 _BEFORE = re.compile(_DENIAL + r"(?:\W+[\w'/&]+){0,5}\W*$", re.IGNORECASE)
