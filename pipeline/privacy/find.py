@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from medllm.pipeline.privacy.identifiers import PhiType, Span
 from medllm.pipeline.privacy.recognizers import own_recognizers
 from medllm.pipeline.privacy.recognizers.base import Found
 from medllm.pipeline.privacy.recognizers.clues import read_clues
+from medllm.pipeline.privacy.recognizers.names.neighbours import widened
+from medllm.pipeline.privacy.recognizers.names.runs import RunRecognizer
 from medllm.pipeline.privacy.recognizers.standard import (
     Standard,
     link_is_sure,
@@ -44,7 +46,22 @@ def find(text: str) -> list[Span]:
     for standard in _standard():
         if standard.needed(text, clues):
             found.extend(_of_presidio(text, standard))
-    return _merged(found)
+    spans = _merged(found)
+    if any(span.type is PhiType.NAME for span in spans):
+        spans = widened(text, spans, _kind())
+        if "[" in text:  # a tag of an earlier pass is no name
+            spans = [span for span in spans if not _is_tag(text, span)]
+    return spans
+
+
+def _is_tag(text: str, span: Span) -> bool:
+    inside = text[max(0, span.start - 1) : span.end + 1]
+    return inside[:1] == "[" and inside[-1:] == "]" and inside[1:-1] in PhiType.__members__
+
+
+@cache
+def _kind() -> Callable[[str], int]:
+    return next(each for each in own_recognizers() if isinstance(each, RunRecognizer)).kind
 
 
 @cache

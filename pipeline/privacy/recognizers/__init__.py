@@ -10,6 +10,7 @@ from medllm.pipeline.privacy.recognizers.base import Found, SpanRecognizer
 from medllm.pipeline.privacy.recognizers.dates.months import MonthRecognizer
 from medllm.pipeline.privacy.recognizers.dates.numeric import NumericDateRecognizer
 from medllm.pipeline.privacy.recognizers.dates.occasions import OccasionRecognizer
+from medllm.pipeline.privacy.recognizers.houses import HouseRecognizer
 from medllm.pipeline.privacy.recognizers.institutions import InstitutionRecognizer
 from medllm.pipeline.privacy.recognizers.names.people import PersonRecognizer
 from medllm.pipeline.privacy.recognizers.names.runs import RunRecognizer
@@ -40,6 +41,7 @@ def own_recognizers() -> tuple[SpanRecognizer, ...]:
         RunRecognizer(),
         PlaceRecognizer(),
         InstitutionRecognizer(),
+        HouseRecognizer(),
         AddressRecognizer(),
         UsernameRecognizer(),
     )

@@ -23,7 +23,10 @@ _TYPES = (
     r"Ter|Circle|Cir|Highway|Hwy|Parkway|Pkwy|Square|Sq|Trail|Trl|Close|Crescent|Row|Alley|Loop|"
     r"Pike|Mews|Gardens|Grove|Marg|Nagar|Turnpike|Walk|Hill|Heights|Colony|Expressway|Freeway|"
     r"Hollow|Ridge|Run|Crossing|Path|Bend|Landing|Commons|Plaza|Plz|Cove|Manor|Estates|Bypass|Glen|"
-    r"Causeway|Knoll|Trace|Vista|Quay|Wharf|Esplanade|Promenade|Xing|Broadway)"
+    r"Causeway|Knoll|Trace|View|Park|Gate|Green|Chase|Rise|Vale|Croft|Mead|Meadow|Meadows|Wynd|"
+    r"Brae|"
+    r"Yard|Parade|Canyon|Oval|Circuit|Track|Strand|Springs|Station|Point|Pass|Cross|Fold|Drove|"
+    r"Vista|Quay|Wharf|Esplanade|Promenade|Xing|Broadway)"
 )
 _UNIT = (
     r"(?:,?[ ]?(?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|Rm|Lot|Bldg|Building|Trailer|"
@@ -31,7 +34,8 @@ _UNIT = (
     r"#)[ ]?[A-Z]?\d{0,5}[A-Z]?\b)?"
 )
 _STREET = re.compile(
-    rf"(?<![\w.])\d{{1,6}}(?:[-/]\d+)?[A-Za-z]?,?[ ](?:\d{{1,4}}[ ])?"
+    r"(?<![\w.])(?:(?:Flat|Apt|Unit|Apartment|Suite)\.?[ ]\d{1,5}[A-Z]?,[ ])?"
+    rf"\d{{1,6}}(?:[-/]\d+)?[A-Za-z]?,?[ ](?:\d{{1,4}}[ ])?"
     rf"(?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?[ ])?"
     rf"(?:(?:{CAP_WORD}|Jr\.|Sr\.|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,5}}{_TYPES}\b\.?"
     rf"(?:[ ](?:NW|NE|SW|SE|N|S|E|W)\b)?{_UNIT}"
@@ -48,7 +52,8 @@ _STREET_NAMED = re.compile(
 )
 _STREET_ABROAD = re.compile(
     r"(?<!\w)(?:\d{1,5},?[ ])?"
-    r"(?:Rue|Via|Calle|Avenida|Rua|Plaza|Piazza|Carrer|Strada|Ulica|Paseo)[ ]"
+    r"(?:(?:(?<=\d[ ])|(?<=\d,[ ]))(?:rue|via|calle)|Rue|Via|Calle|Avenida|Rua|Plaza|Piazza|"
+    r"Carrer|Strada|Ulica|Paseo)[ ]"
     rf"(?:(?:de|la|del|du|des|di|da|"
     rf"do)[ ])*{CAP_WORD}(?:[ ]{CAP_WORD}){{0,2}}(?:,?[ ]\d{{1,5}}\b)?{_UNIT}"
 )

@@ -48,6 +48,21 @@ class Clues:
         return self.has_name or self.has_unlisted
 
 
+_NAME, _CITY, _TOWN, _UNLISTED = 1, 2, 4, 8
+_MOST_KNOWN = 100_000
+_KNOWN: dict[str, int] = {}
+"""What the lexicon says of a word with a capital: the same few thousand begin all sentences."""
+
+
+def _sense(lowered: str, lexicon: Lexicon) -> int:
+    flag = lexicon.flags.get(lowered, 0)
+    town = _TOWN if lowered in lexicon.towns else 0
+    if flag & COMMON:
+        return town | (_CITY if town and flag & CITY else 0)
+    name = flag & NAME or (not flag and SURNAME_ENDING.search(lowered))
+    return town | _UNLISTED | (_NAME if name else 0) | (_CITY if flag & CITY else 0)
+
+
 def read_clues(text: str, lexicon: Lexicon) -> Clues:
     """One pass over ``text``."""
     letters = text.translate(_LETTERS)
@@ -65,22 +80,20 @@ def read_clues(text: str, lexicon: Lexicon) -> Clues:
                 continue
         if len(token) > 1 and token[0].isupper():
             capitals.add(token)
-    flags, towns = lexicon.flags, lexicon.towns
     has_name = has_city = has_unlisted = False
+    known = _KNOWN
     for token in capitals:
-        lowered = token.casefold()
-        flag = flags.get(lowered, 0)
-        if flag & COMMON:
-            if lowered not in towns:
-                continue
-        elif flag & NAME or (not flag and SURNAME_ENDING.search(lowered)):
-            has_name = True
-        if flag & CITY:
+        sense = known.get(token)
+        if sense is None:
+            sense = _sense(token.casefold(), lexicon)
+            if len(known) < _MOST_KNOWN:
+                known[token] = sense
+        has_name = has_name or bool(sense & _NAME)
+        has_unlisted = has_unlisted or bool(sense & _UNLISTED)
+        if sense & _CITY:
             has_city = True
-        elif not has_city and lowered in towns:
-            has_city = any(rest[0] in words for rest in towns[lowered])
-        if not flag & COMMON:
-            has_unlisted = True
+        elif sense & _TOWN and not has_city:
+            has_city = any(rest[0] in words for rest in lexicon.towns[token.casefold()])
     numbers = frozenset(_GROUP.findall(text))
     longest = max(map(len, numbers), default=0)
     most = longest

@@ -17,6 +17,7 @@ from medllm.pipeline.privacy.vocabulary.lexicon import (
     MAYBE_EPONYM,
     METRO,
     NAME,
+    RARE,
     REGION,
     USUAL,
     WORD,
@@ -161,7 +162,7 @@ class PlaceRecognizer(SpanRecognizer):
                 continue
             if _CAPITALS.search(match[0]) and not (flags & METRO or text.isupper()):
                 continue
-            if flags & (WORD | EPONYM | COMMON) or (flags & NAME and not flags & METRO):
+            if flags & (WORD | EPONYM | COMMON) or (flags & NAME and not flags & (METRO | RARE)):
                 if flags & (EPONYM | COMMON):
                     continue
                 if not _IN.search(text, max(0, match.start() - 9), match.start()):

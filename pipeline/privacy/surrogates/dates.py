@@ -30,7 +30,14 @@ _HOLIDAYS = {
     "independence": (7, 4), "halloween": (10, 31), "veterans": (11, 11), "thanksgiving": (11, 26),
     "columbus": (10, 12), "labor": (9, 4), "memorial": (5, 29), "mother": (5, 12),
     "father": (6, 16), "easter": (4, 12), "friday": (4, 10), "passover": (4, 10),
-    "diwali": (11, 1), "hanukkah": (12, 15), "holi": (3, 20), "eid": (4, 21),
+    "labour": (9, 4), "luther": (1, 18), "mlk": (1, 18), "president": (2, 16), "canada": (7, 1),
+    "australia": (1, 26), "anzac": (4, 25), "patrick": (3, 17), "groundhog": (2, 2),
+    "flag": (6, 14), "cinco": (5, 5), "wednesday": (3, 1), "mardi": (2, 17), "kippur": (9, 28),
+    "hashanah": (9, 18), "ramadan": (4, 1), "purim": (3, 10), "sukkot": (10, 1),
+    "kwanzaa": (12, 26), "navratri": (10, 5), "dussehra": (10, 12), "onam": (8, 30),
+    "pongal": (1, 14), "bonfire": (11, 5), "fawkes": (11, 5), "bank": (8, 28),
+    "spring": (4, 15), "summer": (7, 15), "fall": (10, 15), "autumn": (10, 15),
+    "winter": (1, 15), "diwali": (11, 1), "hanukkah": (12, 15), "holi": (3, 20), "eid": (4, 21),
 }  # fmt: skip
 _MONTH = re.compile(
     r"(?<![^\W\d_])(?:" + "|".join(f"{m[:3]}(?:{m[3:]})?" for m in _MONTHS) + r"|sept)(?![^\W\d_])",

@@ -96,3 +96,23 @@ def is_english(word: str) -> bool:
     """Whether ``word`` (lower case) or the word without its last "s" is in the dictionary."""
     words = english()
     return word in words or (word.endswith("s") and word[:-1] in words)
+
+
+def dictionary_words() -> frozenset[str]:
+    """Words of Webster's second edition that are written small: no names of people or places.
+
+    pyspellchecker counts words in films without their capitals, so "Lucille" is a word there.
+    """
+    from english_words import get_english_words_set
+
+    return frozenset(word for word in get_english_words_set(["web2"]) if word.islower())
+
+
+def in_dictionary(word: str, words: frozenset[str]) -> bool:
+    """Whether a word (lower case) or what an English ending hangs on is in ``words``."""
+    if word in words:
+        return True
+    return any(
+        word.endswith(ending) and {word[: -len(ending)], word[: -len(ending)] + "e"} & words
+        for ending in ("s", "es", "ed", "ing", "er", "ers", "d")
+    )

@@ -202,7 +202,7 @@ HEADS = word_set(
 LOOK_ALIKES = word_set(
     """
     honda toyota chevy subaru nissan hyundai mazda bmw audi volkswagen volvo tesla lexus corolla
-    camry prius tacoma mustang yamaha vespa peugeot renault skoda vauxhall suzuki mitsubishi
+    camry prius mustang hang lemme yamaha vespa peugeot renault skoda vauxhall suzuki mitsubishi
     adriamycin afrin aleve alli alma allegra altace amaryl ambien amaryllis ana androgel
     angelica ativan avelox aviane beta yasmin yaz diane mirena camila errin nora soma artane
     avon sano sami calan candida celeste corona elisa ella estelle ester eva gianvi isa

@@ -18,9 +18,9 @@ from medllm.pipeline.privacy.vocabulary.census import census_names
 from medllm.pipeline.privacy.vocabulary.drugs import drug_words
 from medllm.pipeline.privacy.vocabulary.english import (
     ABBREVIATIONS,
-    english,
+    dictionary_words,
+    in_dictionary,
     is_english,
-    seldom_english,
 )
 from medllm.pipeline.privacy.vocabulary.eponyms import (
     ALWAYS,
@@ -74,6 +74,7 @@ _REGIONS_AND_THEIR_PEOPLE = word_set(
     """
     american indian african asian european british scottish mexican canadian australian chinese
     japanese korean italian russian polish pakistani hispanic latino caucasian arab muslim hindu
+    latin thai malay victorian swiss swedish norwegian greek turkish persian iranian
     asia africa europe wales scotland england britain ontario quebec america
     """
 )
@@ -108,13 +109,17 @@ def lexicon() -> Lexicon:
     for word, flag in _names():
         if flags.get(word, 0) != COMMON:
             add(word, flag)
-    drugs, written = drug_words(), english() | seldom_english()
+    drugs, dictionary = drug_words(), dictionary_words()
+    no_names = ABBREVIATIONS | LOOK_ALIKES | _REGIONS_AND_THEIR_PEOPLE
     for word, flag in census_names():
         known = flags.get(word, 0)
-        if known & (COMMON | flag) or len(word) < 4 or word in ABBREVIATIONS:
+        if known & (COMMON | flag) or len(word) < 4 or word in no_names:
             continue
-        if known or not (word in drugs or word in written):
-            add(word, flag | (0 if known else RARE))
+        rare = 0 if known else RARE
+        if known or not (word in drugs or in_dictionary(word, dictionary)):
+            add(word, flag | rare)
+        elif flag == FIRST:
+            add(word, flag | rare | WORD)
     places = _places()
     for word in _SHORT_FORMS:
         add(word, FIRST | USUAL)
@@ -149,7 +154,7 @@ def lexicon() -> Lexicon:
         if flag & FIRST
         and len(word) > 4
         and not flag & (WORD | EPONYM | MAYBE_EPONYM | REGION | COMMON | CITY)
-        and not is_english(word)
+        and (not is_english(word) or not in_dictionary(word, dictionary))
     )
     return Lexicon(flags, places.towns, usual, strange, places.states, places.state_codes)
 

@@ -40,6 +40,11 @@ def of(text: str, type_: PhiType) -> list[str]:
         ("seen in Q3 2021", "Q3 2021"),
         ("She was born in 1921 there", "1921"),
         ("as of 25 december", "25 december"),
+        ("follow up on the 14th.", "14th"),
+        ("since spring 2019", "spring 2019"),
+        ("Christmas Eve was bad", "Christmas Eve"),
+        ("on Labor Day weekend", "Labor Day weekend"),
+        ("Ramadan 2021 was hard", "Ramadan 2021"),
     ],
 )
 def test_dates_are_found(text: str, date: str) -> None:
@@ -55,6 +60,7 @@ def test_dates_are_found(text: str, date: str) -> None:
         "It may 5 times recur; at age 5 may be late. You may take it. March on.",
         "OCT scan and MAR chart; sep and dec",
         "June said so",
+        "on the 5th day, after the 3rd dose, on the 2nd toe, of the 4th rib; spring, summer",
         "House-Brackmann 2. May resolve. Pain from 8/10 to 4/10, strength 5/5",
         "born in 1980",
     ],

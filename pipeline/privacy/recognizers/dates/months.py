@@ -68,6 +68,10 @@ _RANGE = re.compile(
 _RANGE_BEFORE = re.compile(
     rf"(?<![\w./-]){_DAY}(?:st|nd|rd|th)?[ ]*(?:-|–|—|to|thru|through|&|and)[ ]*$", re.IGNORECASE
 )
+_NTH_MORE = re.compile(
+    r"(?:,|,?[ ](?:and|&|or)|,[ ]and)[ ](?:the[ ])?(?P<day>(?:[12]?\d|3[01])(?:st|nd|rd|th))\b"
+    r"(?![ ](?:grade|percentile|dose|time|day|of (?!this|next|last)))"
+)
 _COMPACT = re.compile(
     r"(?<![^\W_])(?:0?[1-9]|[12]\d|3[01])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
     r"(?:(?:19|20)?\d\d)?(?![^\W_])",
@@ -113,6 +117,10 @@ class MonthRecognizer(SpanRecognizer):
                 found = self._around(text, match)
                 if found:
                     yield *found, PhiType.DATE
+                    end = found[1]
+                    while more := _NTH_MORE.match(text, end):
+                        yield *more.span("day"), PhiType.DATE
+                        end = more.end()
         if clues.mixed or (clues.numbers and "_" in text):
             for match in _COMPACT.finditer(text):
                 yield match.start(), match.end(), PhiType.DATE

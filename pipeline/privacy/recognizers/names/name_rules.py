@@ -19,7 +19,7 @@ class Rule:
     ``sure``: a plain word or an eponym is a name here too ("Dr. Graves", "my name is Rose").
     ``unlisted``: whether a word outside all lists is a name: no, with a capital, or in any case.
     ``behind`` must match behind the name. ``small``: a lower-case word that neither a list nor
-    English knows is a name.
+    English knows is a name. ``plain``: an English word on no list is a name with a capital.
     """
 
     words: frozenset[str]
@@ -28,6 +28,7 @@ class Rule:
     unlisted: Unlisted = "capital"
     behind: re.Pattern[str] | None = None
     small: bool = False
+    plain: bool = True
 
 
 def _rule(
@@ -38,6 +39,7 @@ def _rule(
     unlisted: Unlisted = "capital",
     behind: str | None = None,
     small: bool = False,
+    plain: bool = True,
 ) -> Rule:
     return Rule(
         frozenset(words.split()),
@@ -46,6 +48,7 @@ def _rule(
         unlisted,
         re.compile(behind, re.IGNORECASE) if behind else None,
         small,
+        plain,
     )
 
 
@@ -62,7 +65,17 @@ _RELATIVES = (
 _RELATIVE = "|".join(
     _RELATIVES.replace(" law ", " (?:son|daughter|mother|father|brother|sister)-in-law ").split()
 )
-_TITLE = r"(?:dr|mr|mrs|ms|prof|capt|lt|sgt|rev)\b\.?|(?:miss|mister|professor|nurse)\b"
+_TITLE = (
+    r"(?:drs?|mr|mrs|ms|mx|prof|capt|lt|sgt|cpl|pvt|maj|col|gen|rev|fr|sr|hon|mme|mlle|sra|srta|"
+    r"dra)\b\.?|"
+    r"(?:miss|mister|professor|nurse|madame|monsieur|se[nñ]ora?|herr|frau|rabbi|imam|dame)\b"
+)
+_OFFICE = (
+    "sister|brother|matron|officer|coach|chaplain|pastor|father|deputy|detective|judge|trooper|emt|"
+    "paramedic|midwife|auntie|aunt|uncle|tia|tio|grandma|grandpa|granny|nana|papa|oma|opa|captain|"
+    "sergeant|lieutenant|reverend|deacon|bishop|principal|teacher|superintendent|constable|"
+    "inspector"
+)
 _END = r"\s*(?:[,.!;:)\n\-–]|$)"
 _SIGNS_OFF = r"\b(?:regards|sincerely|faithfully|wishes|respectfully|cheers)"
 _PAUSE = r"[ ]*[,.:;!\-–]*\s*(?:[-–]\s*)?"
@@ -71,16 +84,36 @@ _GREETINGS = r"dear|hi+|hello|hey|hai|good[ ](?:morning|afternoon|evening)|namas
 
 RULES = (
     _rule(
-        "dr mr mrs ms prof capt lt sgt rev miss mister professor nurse",
+        "dr drs mr mrs ms mx prof capt lt sgt cpl pvt maj col gen rev fr sr hon mme mlle sra srta "
+        "dra miss mister professor nurse madame monsieur señor senor señora senora herr frau rabbi "
+        "imam dame",
         rf"(?<!\w)(?:{_TITLE})[ ]*",
         sure=True,
         small=True,
     ),
+    _rule(_OFFICE.replace("|", " "), rf"(?<!\w)(?:{_OFFICE})[ ]+", plain=False),
     _rule("doctor", r"\bdoctor[ ]+", unlisted="no"),
+    _rule(
+        "asked told ask tell met saw called spoke talked spoken speak talk",
+        r"\b(?:asked|told|ask|tell|met|(?:spoke|talked|spoken|speak|talk)[ ](?:with|to))[ ]+",
+        unlisted="no",
+    ),
+    _rule(
+        "note letter message call email voicemail text card",
+        r"\b(?:note|letter|message|call|email|voicemail|text|card)[ ]from[ ]+",
+    ),
+    _rule(
+        "known goes nickname nicknamed called call",
+        r"\b(?:known[ ](?:to[ ]\w+[ ])?as|goes[ ]by|nicknamed?|(?:call|calls|called)[ ](?:me|him|"
+        r"her|"
+        r"them))[ ]+[\"“‘']",
+        sure=True,
+    ),
     _rule(
         _RELATIVES,
         rf"(?:\b(?:with|and)[ ]|w/[ ]?)(?:{_RELATIVE})[ ]",
         small=True,
+        plain=False,
     ),
     _rule(
         "caller doctor gp nurse doc pcp dentist",
@@ -162,6 +195,7 @@ RULES = (
         rf"\b(?:my|his|her|our|their|the|your|"
         rf"a)[ ](?:[a-z0-9\-]+[ ]){{0,2}}?(?:{_RELATIVE})(?:[ ]is)?,?[ ]\(?",
         small=True,
+        plain=False,
     ),
     _rule(
         "seen treated referred care examined signed dictated performed reviewed spoke "
@@ -201,3 +235,11 @@ MODALS = word_set("will may can might hope wish mark grant bill see")
 """Names that begin a question or an order when a pronoun follows: "Dr. Will this hurt?"."""
 MONTHS = word_set("april may june july august march summer autumn")
 NEVER_LOWER = NEVER | word_set("may will van von bin long young said")
+JOBS = word_set(
+    """
+    practitioner practitioners specialist assistant manager midwife aide anesthetist anaesthetist
+    educator navigator clinic note notes visit line triage station home advice prescriber educators
+    practice led only call calls will may line supervisor coordinator liaison director officer
+    """
+)
+"""Words that make a title a job: "Nurse Practitioner"."""

@@ -23,7 +23,11 @@ _LABELS = word_set(
     attendings physicians providers surgeons nurses patients holder visitor kids twins
     sons daughters named ring phone page emailed bed user employer's boss gp partner's
     wrote kid worker labelled labeled sup rn lpn np hygienist counselor counsellor
-    psychologist psychiatrist chaplain aide sender
+    psychologist psychiatrist chaplain aide sender poa hcp hcpoa nok mpoa dpoa bb bg late
+    emt paramedic officer coach pastor rabbi deputy detective judge landlord roommate boyfriend
+    girlfriend fiance fiancee stepson stepdaughter grandson granddaughter godson goddaughter
+    anesthesia anaesthesia consult preceptor navigator carers proxy agent attorney lawyer
+    executor informant historian accompanied foster_mom foster_mother foster_father
     """
 )
 _BY = word_set(
@@ -67,7 +71,8 @@ PERSONAL = re.compile(
 SOFT_BEFORE = re.compile(
     r"(?:\b(?:with|by|to|from|for|and|or|ask|asked|call|called|calls|told|tell|tells|see|saw|met|"
     r"spoke|about|states|says|said|let|lets|did|does|is|has|that|if|when|seeing|of|via|gave|give|"
-    r"thanks|thank you|visited|let|know|reached|paged|page|texted|informed|updated|notified)[ ]|"
+    r"thanks|thank you|visited|let|know|gave|reached|paged|page|texted|informed|updated|"
+    r"notified)[ ]|"
     r"w/[ ]?|&[ ]|\()$",
     re.IGNORECASE,
 )
@@ -77,10 +82,19 @@ SOFT_BEHIND = re.compile(
     r"called)|"
     r"reports?|reported|denies|denied|called|calls|came|went|wants|agrees|agreed|declined|refused|"
     r"states|stated|slept|sleeps|turned|has (?:been|had|agreed)|will (?:call|bring|see|need|be|"
-    r"return)|is (?:a|an|my|our|her|his|here|\d)|and (?:I|his|her|my)\b|understands|verbalized|"
-    r"complains|presented|presents|drew|thinks|feels|lets|needs|helps|brought)\b|"
+    r"return)|is (?:a|an|my|our|her|his|here|\d|doing|feeling|now|still|also|back|taking|having|"
+    r"being|not|going|coming|able|due|awake|alert|very|well|in|on|off|at)|and (?:I|his|her|my)\b|"
+    r"understands|verbalized|"
+    r"complains|presented|presents|drew|thinks|feels|lets|needs|helps|brought|tolerated|"
+    r"continues|remains|remained|appears|appeared|requested|requests|endorses|endorsed|admits|"
+    r"notes|noted|verbalised|was (?:born|brought|taken|referred|transferred|given|started|"
+    r"intubated|extubated|alert|able|not)|has (?:not|no|a|had|been)|had (?:a|an|no|been|his|her)|"
+    r"will (?:need|go|stay|continue|follow|have)|can|started|stopped|fell|lost|gained|weighs|"
+    r"moved|met|saw|tells|asks|did|does|died|passed|arrived|left|returned|walked|ate|drank|"
+    r"vomited|cried|smiles|attends|sees|plays|enjoys|likes|loves)\b|"
     r",[ ](?:\d{1,3}|who)\b|[ ](?:driving|coming|going|taking|getting|feeling|having|doing|"
-    r"eating|sleeping|staying|living|working|get|go|come|know|say|need|want|have|take|call|still)\b|"
+    r"eating|sleeping|staying|living|working|get|go|come|know|say|need|want|have|take|call|"
+    r"still)\b|"
     r"[ ]in (?:your|our|the) (?:office|clinic|lab|pharmacy|front|billing)\b"
 )
 PERSON_BEFORE = re.compile(
@@ -135,9 +149,11 @@ INITIALS = re.compile(
 NO_INITIALS = word_set(
     """
     RN MD NP PA DO LPN ED ER OR IV IM PO TB HIV CT MR MRI US ICU ECG EKG EMG EEG MS PT OT
-    AM PM OK ID NA ALL NO YES DR DNR FYI ASA BP HR CC HPI PMH ROS
+    AM PM OK ID NA DOB SOB ALL NO YES DR DNR FYI ASA BP HR CC HPI PMH ROS
     """
 )
+DRUG_FORMS = word_set("tab tabs syp syr inj cap caps oint susp supp")
+"""What follows in the run is a drug of whatever name."""
 SPECIES = word_set(
     """
     coli pylori difficile aureus pneumoniae albicans jejuni influenzae faecalis faecium

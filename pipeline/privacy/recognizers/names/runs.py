@@ -17,6 +17,7 @@ from medllm.pipeline.privacy.recognizers.base import (
 from medllm.pipeline.privacy.recognizers.clues import SURNAME_ENDING, Clues
 from medllm.pipeline.privacy.recognizers.names import run_signs as signs
 from medllm.pipeline.privacy.recognizers.names.name_rules import MODALS, MONTHS
+from medllm.pipeline.privacy.vocabulary import word_set
 from medllm.pipeline.privacy.vocabulary.english import (
     ABBREVIATIONS,
     SHORT_SURNAMES,
@@ -28,6 +29,7 @@ from medllm.pipeline.privacy.vocabulary.eponyms import HEADS, NEVER
 from medllm.pipeline.privacy.vocabulary.lexicon import (
     CITY,
     COMMON,
+    DRUG,
     EPONYM,
     FIRST,
     MAYBE_EPONYM,
@@ -50,6 +52,7 @@ _RUN = re.compile(
     rf"(?:[ ](?:(?:{_INITIAL})+|[{CAPITAL}](?=[ ][{CAPITAL}][^\W\d_])|{_PART}))*"
 )
 _TOKEN = re.compile(rf"(?P<initials>(?:{_INITIAL})+|[{CAPITAL}](?=[ ]))|(?P<word>{_PART})")
+_PARTICLE_WORDS = word_set("van von de la le del der den dos das di du ter ten bin ibn al el")
 _PARTICLE = re.compile(_PARTICLES)
 _GIVEN = re.compile(
     rf",[ ]?(?P<given>{_PART}(?:[ ]{_WORD})?|[{CAPITAL}]\.)"
@@ -105,8 +108,14 @@ class RunRecognizer(SpanRecognizer):
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Names in ``text``."""
-        if clues.uncommon:
+        kinds = self._kinds
+        strange = clues.uncommon and any(
+            kinds[token] if token in kinds else self.kind(token) for token in clues.capitals
+        )
+        if strange or not clues.words.isdisjoint(_PARTICLE_WORDS):
             for run in _RUN.finditer(text):
+                if kinds.get(run[0], 1) == _PLAIN:
+                    continue
                 yield from self._in_run(text, run)
         yield from self._letters(text, clues)
 
@@ -118,7 +127,9 @@ class RunRecognizer(SpanRecognizer):
             if word is None:
                 parts.append(_Part(token.start(), token.end(), _MAYBE, initials=True))
                 continue
-            kind = self._kind(word)
+            if word.casefold() in signs.DRUG_FORMS:
+                return
+            kind = self.kind(word)
             if kind == _PLAIN:
                 yield from self._judged(text, parts)
                 parts = []
@@ -126,7 +137,8 @@ class RunRecognizer(SpanRecognizer):
                 parts.append(_Part(token.start(), token.end(), kind, initials=False))
         yield from self._judged(text, parts)
 
-    def _kind(self, word: str) -> int:
+    def kind(self, word: str) -> int:
+        """How much one capitalised word looks like a name: 0 not at all, 3 it is on a list."""
         kind = self._kinds.get(word)
         if kind is None:
             kind = self._kind_of(_PARTICLE.sub("", word), particle=bool(_PARTICLE.match(word)))
@@ -152,7 +164,7 @@ class RunRecognizer(SpanRecognizer):
             return _MAYBE if flags & (WORD | EPONYM | MAYBE_EPONYM) else _LISTED
         if flags & (EPONYM | MAYBE_EPONYM | CITY):
             return _MAYBE
-        if flags & WORD:
+        if flags & (WORD | DRUG):
             return _PLAIN
         if "-" in word:
             kinds: list[int] = [
@@ -198,7 +210,7 @@ class RunRecognizer(SpanRecognizer):
             end = letter.end() if letter else end
         yield start, given or end, PhiType.NAME
         also = _ALSO.match(text, given or end)
-        if also and self._kind(also["name"]):
+        if also and self.kind(also["name"]):
             yield *also.span("name"), PhiType.NAME
 
     def _fits(
@@ -229,7 +241,7 @@ class RunRecognizer(SpanRecognizer):
         if signs.PERSON_BEFORE.search(text, max(0, start - 25), start):
             return True
         joined = _JOINED.search(text, max(0, start - 30), start)
-        if joined and self._kind(joined[1]) > _MAYBE:
+        if joined and self.kind(joined[1]) > _MAYBE:
             return True
         before = signs.SOFT_BEFORE.search(text, max(0, start - 20), start)
         behind = signs.SOFT_BEHIND.match(text, end)
@@ -246,8 +258,11 @@ class RunRecognizer(SpanRecognizer):
             and not text[start:end].isupper()
         ):
             return None
+        both = (text[words[-1].start : words[-1].end], match["given"])
+        if all(self._flags.get(word.casefold(), 0) & EPONYM for word in both):
+            return None
         kinds = [
-            self._kind(word.title() if word.isupper() else word)
+            self.kind(word.title() if word.isupper() else word)
             for word in match["given"].split()
             if len(word) > 1 and word[1] != "."
         ]

@@ -9,6 +9,7 @@ from medllm.pipeline.privacy.identifiers import PhiType
 from medllm.pipeline.privacy.recognizers.base import CAPITAL, Found
 from medllm.pipeline.privacy.recognizers.clues import Clues
 from medllm.pipeline.privacy.recognizers.names.name_rules import (
+    JOBS,
     MODALS,
     MONTHS,
     NEVER_LOWER,
@@ -37,10 +38,17 @@ from medllm.pipeline.privacy.vocabulary.lexicon import (
     WORD,
 )
 
+_RULES_OF: dict[str, list[int]] = {}
+for _number, _rule in enumerate(RULES):
+    for _word in _rule.words:
+        _RULES_OF.setdefault(_word, []).append(_number)
+_RULE_WORDS = frozenset(_RULES_OF)
 _COMMA_GIVEN = re.compile(rf",[ ]({WORD_SHAPE}(?:[ ][{CAPITAL}]\b\.?)?)")
 _PARTICLES = re.compile(
     r"(?:(?:van|von|der|den|de|la|del|ten|ter|di|dos|da|el|al|bin)[ -])+(?=[^\W\d_]{3})"
 )
+_LETTER_ENDS = re.compile(r"[.]?(?:[!,;:?)\n]|$|[ ](?:and|said|will|is|was|has|at|for)\b)")
+_SMALL_INITIAL = re.compile(r"[a-z]\.?[ ](?P<name>[a-z'’-]{3,})\b")
 _PRONOUN = re.compile(
     r"[ ]+(?:i|it|this|that|the|you|he|she|there|be|these|we|they|my|not|any|all|your|his|"
     r"her|do|try)\b",
@@ -55,13 +63,17 @@ class SignRecognizer(PersonRecognizer):
 
     def spans(self, text: str, clues: Clues) -> Iterator[Found]:
         """Names in ``text``."""
+        present = clues.words & _RULE_WORDS
+        if not present:
+            return
         usual = not self._given.isdisjoint(clues.words)
-        for rule in RULES:
+        for number in sorted({number for word in present for number in _RULES_OF[word]}):
+            rule = RULES[number]
             if rule.unlisted == "no":
                 possible = clues.has_name or usual or rule.small
             else:
                 possible = clues.uncommon or usual or rule.small or rule.unlisted == "any"
-            if possible and not rule.words.isdisjoint(clues.words):
+            if possible:
                 for match in rule.pattern.finditer(text):
                     found = self._after_sign(text, match.end(), rule)
                     if found:
@@ -87,6 +99,12 @@ class SignRecognizer(PersonRecognizer):
             if given and self._flags_of(given[1].split()[0]) & FIRST:
                 end = given.end(1)
         else:
+            initial = _SMALL_INITIAL.match(text, start) if rule.sure and rule.small else None
+            listed = self._flags.get(initial["name"], 0) if initial else 0
+            if initial and (
+                not is_english(initial["name"]) or (listed & NAME and not listed & COMMON)
+            ):
+                return first, initial.end()
             if not self._fits_small(word, flags, rule):
                 return None
             end = self._small_surname(text, end, rule)
@@ -98,7 +116,8 @@ class SignRecognizer(PersonRecognizer):
         """Whether a capitalised word behind a sign is a name."""
         lowered = word.casefold()
         if len(word) == 1:
-            return rule.sure and word != "I" and NEXT.match(text, match.end()) is not None
+            named = NEXT.match(text, match.end()) or _LETTER_ENDS.match(text, match.end())
+            return rule.sure and word not in "IA" and named is not None
         if lowered in MONTHS and rule.unlisted == "no":
             return False
         if lowered in NEVER or (lowered in MODALS and _PRONOUN.match(text, match.end())):
@@ -115,7 +134,9 @@ class SignRecognizer(PersonRecognizer):
             )
         if flags & (WORD | EPONYM | MAYBE_EPONYM):
             return rule.sure and not flags & WORD
-        return rule.unlisted != "no" and (not word.isupper() or len(word) > 4)
+        if lowered in JOBS or (not rule.plain and is_english(lowered)):
+            return False
+        return rule.unlisted != "no" and (not word.isupper() or len(word) > 4 or text.isupper())
 
     @staticmethod
     def _fits_small(word: str, flags: int, rule: Rule) -> bool:
