@@ -1,23 +1,28 @@
 """How fast is `prepare`, and against `datasets.map` over stock Presidio?
 
-    .venv/bin/python benchmarks/prepare.py --base build/demo/base
+    .venv/bin/python -m benchmarks.prepare --base build/demo/base
 
-The rows are made from ChatDoctor's 5,452 (HealthCareMagic's shape), 112,000 of them: each is the
-first half of one row's sentences and the second half of another's, question and answer alike, with
-invented names, telephone numbers and dates put in front of every fifth question. So lengths and
-words are the real ones, and no two rows are near duplicates by construction.
+The 112,000 rows have HealthCareMagic-100k's shape and length. The hub's card counts 126,454,896
+bytes for its 112,165 rows, 1,030 characters a row without the instruction that all share;
+ChatDoctor's 5,452 rows, which these are made of, have 370. So a row is the questions of two to five
+of ChatDoctor's rows after one another, and their answers, up to a length drawn from a log-normal
+distribution. Further, as HealthCareMagic has them: a name, a date and a telephone
+number, all invented, in front of every fifth question; a site's formulas around two answers of
+five. One row in a hundred repeats an earlier one, and two in a hundred repeat one with a word
+changed.
 
 Both ways get the same rows and the same two processes. Stock Presidio is AnalyzerEngine and
 AnonymizerEngine with their predefined recognizers, offline (a blank spaCy model; with its default
 model, which names need, it is slower still), called row by row from `datasets.map`. It only
-de-identifies; medllm's time holds reading, cleaning, de-identification, both kinds of duplicates,
-the split, token counts and the second scan.
+de-identifies; medllm's time holds reading, cleaning, overlap with three evaluation sets,
+de-identification, both kinds of duplicates, the split, token counts, the second scan and the card.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import resource
 import statistics
@@ -29,29 +34,60 @@ from typing import Any
 from medllm.pipeline.config import PrepareConfig
 from medllm.pipeline.data.prepare import write_dialogues
 
-SOURCE = Path("../shared/data/chatdoctor/chatdoctor5k.json")
+DATA = Path("../shared/data")
+SOURCE = DATA / "chatdoctor" / "chatdoctor5k.json"
+EVALUATION = [
+    DATA / "mmlu" / f"{name}_test.csv"
+    for name in ("anatomy", "clinical_knowledge", "professional_medicine")
+]
 FIRST = ("Maria", "Ahmed", "Joan", "Peter", "Li", "Olga", "Ruth", "Samuel")
 LAST = ("Hernandez", "Miller", "Okafor", "Svensson", "Tanaka", "Brandt", "Lewis", "Costa")
+OPENINGS = ("Hi, thanks for using Chat Doctor. ", "Hello and welcome to Chat Doctor. ")
+CLOSINGS = (" Hope this answers your query. Take care.", " Regards, Chat Doctor.")
+CHARACTERS = 630  # median of the length that the drawn parts must reach: rows then have 1,030
+SPREAD = 0.5  # of the logarithm of the length
 
 
 def make_rows(count: int, seed: int = 7) -> list[dict[str, str]]:
     """``count`` rows of HealthCareMagic's shape, as the module says."""
     real = json.loads(SOURCE.read_text(encoding="utf-8"))
     draw = random.Random(seed)
-    rows = []
+    rows: list[dict[str, str]] = []
     for number in range(count):
-        one, other = draw.choice(real), draw.choice(real)
-        row = {"instruction": one["instruction"]}
-        for key in ("input", "output"):
-            first, second = (text[key].split(". ") for text in (one, other))
-            row[key] = ". ".join(first[: len(first) // 2 + 1] + second[len(second) // 2 + 1 :])
-        if number % 5 == 0:
-            name = f"{draw.choice(FIRST)} {draw.choice(LAST)}"
-            day = f"{draw.randint(1, 12)}/{draw.randint(1, 28)}/{draw.randint(1990, 2022)}"
-            phone = f"({draw.randint(200, 989)}) 555-{draw.randint(100, 199):04d}"
-            row["input"] = f"My name is {name}, seen on {day}, phone {phone}. {row['input']}"
+        kind = number % 100
+        if kind in (33, 66, 99):
+            row = dict(draw.choice(rows))
+            if kind != 33:
+                words = row["output"].split(" ")
+                words[draw.randrange(len(words))] = "perhaps"
+                row["output"] = " ".join(words)
+        else:
+            row = _row(real, draw, math.exp(draw.gauss(math.log(CHARACTERS), SPREAD)))
+            if number % 5 == 0:
+                row["input"] = f"{_introduction(draw)} {row['input']}"
+            if number % 5 in (1, 2):
+                row["output"] = draw.choice(OPENINGS) + row["output"] + draw.choice(CLOSINGS)
         rows.append(row)
     return rows
+
+
+def _row(real: list[dict[str, str]], draw: random.Random, length: float) -> dict[str, str]:
+    """Two to five rows in one: their questions, and their answers, after one another."""
+    parts: list[dict[str, str]] = []
+    while len(parts) < 2 or (
+        len(parts) < 5 and sum(len(p["input"]) + len(p["output"]) for p in parts) < length
+    ):
+        parts.append(draw.choice(real))
+    texts = {key: " ".join(part[key] for part in parts) for key in ("input", "output")}
+    return {"instruction": real[0]["instruction"], **texts}
+
+
+def _introduction(draw: random.Random) -> str:
+    """A sentence with a name, a date and a telephone number, all invented."""
+    name = f"{draw.choice(FIRST)} {draw.choice(LAST)}"
+    day = f"{draw.randint(1, 12)}/{draw.randint(1, 28)}/{draw.randint(1990, 2022)}"
+    phone = f"({draw.randint(200, 989)}) 555-{draw.randint(100, 199):04d}"
+    return f"My name is {name}, seen on {day}, phone {phone}."
 
 
 def stock_presidio(rows: list[dict[str, str]], processes: int) -> float:

@@ -12,9 +12,9 @@ github.com/meta-llama/llama (``[INST]``, ``<<SYS>>``, one BOS and one EOS around
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -23,7 +23,7 @@ from medllm.pipeline.errors import MedllmError
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Encoding
     from transformers import PreTrainedTokenizerFast
 
 # What BOS, EOS and the edges of the assistant's words look like while a template renders. NUL is
@@ -118,15 +118,18 @@ class PromptFormat:
             ]
         return Encoded(ids, mask)
 
-    def count(self, tokenizer: Tokenizer, messages: Sequence[Message]) -> int:
-        """How many tokens ``encode`` gives; asks for the bare tokenizer.json, not for transformers.
+    def count(self, tokens: Callable[[str], int], messages: Sequence[Message]) -> int:
+        """How many tokens ``encode`` gives, when ``tokens`` counts those of a text.
 
-        The tokenizer must have ``encode_special_tokens`` set: nothing in a text is special.
+        For many conversations: of those with the same roles one is rendered, with a mark for each
+        content, and the marks are filled in.
         """
-        stretches = list(self.stretches(messages))
-        texts = [stretch.text for stretch in stretches if not stretch.control]
-        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return len(stretches) - len(texts) + sum(map(len, encodings))
+        _refuse_nul(messages)
+        total = 0
+        for pieces in _layout(self, tuple(message.role for message in messages)):
+            text = "".join(p if isinstance(p, str) else messages[p].content for p in pieces)
+            total += tokens(text) if pieces else 1
+        return total
 
     def stretches(
         self, messages: Sequence[Message], *, add_generation_prompt: bool = False
@@ -160,10 +163,7 @@ class PromptFormat:
         return _GENERATION.sub(lambda tag: f"{{#{tag[1]} {tag[3]}#}}", self.jinja)
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        if any("\x00" in message.content for message in messages):
-            raise MedllmError(
-                "A message contains a NUL character.", "Remove it: no text holds one rightly."
-            )
+        _refuse_nul(messages)
         if not messages:
             raise MedllmError("A conversation has no messages.", "Give at least one user message.")
         return _compile(self.jinja).render(
@@ -172,6 +172,29 @@ class PromptFormat:
             bos_token=_BOS,
             eos_token=_EOS,
         )
+
+
+def _refuse_nul(messages: Sequence[Message]) -> None:
+    if any("\x00" in message.content for message in messages):
+        raise MedllmError(
+            "A message contains a NUL character.", "Remove it: no text holds one rightly."
+        )
+
+
+@lru_cache(maxsize=256)
+def _layout(
+    form: PromptFormat, roles: tuple[Literal["system", "user", "assistant"], ...]
+) -> tuple[tuple[str | int, ...], ...]:
+    """The stretches of a conversation whose contents are not empty: () for a control token, else
+    its text, with the number of a message in place of its content.
+    """
+    marked = [Message(role=role, content=f"\x01{i}\x01") for i, role in enumerate(roles)]
+    layout: list[tuple[str | int, ...]] = []
+    for stretch in form.stretches(marked):
+        pieces = enumerate(re.split("\x01(\\d+)\x01", stretch.text))
+        found = [int(piece) if number % 2 else piece for number, piece in pieces if piece]
+        layout.append(() if stretch.control else tuple(found))
+    return tuple(layout)
 
 
 def _encode_plain(tokenizer: PreTrainedTokenizerFast, text: str) -> Encoding:

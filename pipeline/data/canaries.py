@@ -10,9 +10,9 @@ input of ``bundle`` or ``push``.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,9 +23,6 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.privacy.identifiers import PhiType
 from medllm.pipeline.privacy.surrogates.pools import FAMILIES, MEN, WOMEN
 from medllm.pipeline.prompts import Message, PromptFormat
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 FILE = "memorisation.json"
 SOURCE = "canary"  # of the dialogues; no adapter has this name
@@ -68,19 +65,15 @@ class Canary(_Record):
         messages = (*self.question, Message(role="assistant", content=self.answer()))
         return Dialogue(id=dialogue_id(SOURCE, messages), source=SOURCE, messages=messages)
 
-    def stored(self, tokenizer: Tokenizer, prompt_format: PromptFormat) -> Stored:
+    def stored(self, tokens: Callable[[str], int], prompt_format: PromptFormat) -> Stored:
         """The dialogue as the splits count it."""
         dialogue = self.dialogue()
         return Stored(
             where=SOURCE,
-            line=dialogue.line(),
-            question=dialogue.question,
-            text="",
-            answer="",
             turns=len(dialogue.messages),
             with_system=False,
             characters=sum(len(message.content) for message in dialogue.messages),
-            tokens=prompt_format.count(tokenizer, dialogue.messages),
+            tokens=prompt_format.count(tokens, dialogue.messages),
             changes={},
             replaced={},
         )
@@ -158,7 +151,7 @@ class SurrogateSample:
         self._kept: dict[str, tuple[PhiType, Dialogue]] = {}
         self._counts: dict[str, int] = {}
 
-    def add(self, line: str, surrogates: Mapping[str, str], copies: int) -> None:
+    def add(self, line: bytes, surrogates: Mapping[str, str], copies: int) -> None:
         """A dialogue of train: its line, its surrogates (value -> type), how often it stands there.
 
         What only the patient says is left out, since no loss falls on it; so is what stands in the

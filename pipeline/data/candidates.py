@@ -6,16 +6,11 @@ any number of processes in any order. What depends on other rows is decided in `
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from medllm.pipeline.config import PrepareConfig
 from medllm.pipeline.data.clean import Cleaner, Example
@@ -24,18 +19,14 @@ from medllm.pipeline.data.duplicates import signature
 from medllm.pipeline.data.reporting.report import DropKind
 from medllm.pipeline.data.schema import Dialogue, content_digest, dialogue_id
 from medllm.pipeline.data.split import copies, gets_system
-from medllm.pipeline.data.store import Candidate, Stored
-from medllm.pipeline.errors import MedllmError
+from medllm.pipeline.data.store import Candidate, Stored, record
+from medllm.pipeline.data.tokens import token_counter
 from medllm.pipeline.privacy.identifiers import Replacement
 from medllm.pipeline.privacy.scrub import Scrubber
 from medllm.pipeline.prompts import FORMATS, Message
 from medllm.pipeline.sources.turns import Dropped, Kept
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 _BATCH = 256  # rows a worker gets at once
-_WAITING = 4  # batches a worker may be ahead of the writer
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ class Worker:
         self._cleaners = [Cleaner(config.clean) for _ in config.sources]
         self._scrubber = Scrubber(config.privacy, config.seed) if config.privacy != "off" else None
         self._evaluation = EvaluationIndex.read(config.evaluation_sets)
-        self._tokenizer = counting_tokenizer(base)
+        self._tokens = token_counter(base)
 
     def work(self, rows: Sequence[Row]) -> Batch:
         """One result a row, in their order, and new examples of each rule."""
@@ -107,24 +98,20 @@ class Worker:
         prompt_format = FORMATS[source.format or config.format]
         stored = Stored(
             where=result.where,
-            line=dialogue.line(),
-            question=scrubbed.tagged[0],
-            text="\n".join(scrubbed.tagged),
-            answer="\n".join(scrubbed.tagged[1::2]),
             turns=len(turns),
             with_system=dialogue.messages[0].role == "system",
             characters=sum(len(message.content) for message in dialogue.messages),
-            tokens=prompt_format.count(self._tokenizer, dialogue.messages),
+            tokens=prompt_format.count(self._tokens, dialogue.messages),
             changes=dict(cleaned.changes),
             replaced=scrubbed.replaced,
             surrogates=scrubbed.surrogates,
         )
         return Candidate(
             source=row.source,
-            stored=stored,
+            record=record(stored, dialogue.line(), scrubbed.tagged),
             digest=content_digest(turns)[:16],
-            text_signature=signature(stored.text),
-            question_signature=signature(stored.question),
+            text_signature=signature(*scrubbed.tagged),
+            question_signature=signature(scrubbed.tagged[0]),
         )
 
     def _scrub(self, dialogue: Dialogue, row: Row) -> _Scrubbed:
@@ -169,50 +156,25 @@ class _Scrubbed:
     surrogates: dict[str, str]  # invented value -> its type
 
 
-def candidates(
-    rows: Iterable[Row], config: PrepareConfig, base: Path, workers: int
-) -> Iterator[Batch]:
-    """Batches in the order of the rows, whatever the number of worker processes."""
-    if workers == 1:
-        worker = Worker(config, base)
-        yield from map(worker.work, _batches(rows))
-        return
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_load_worker,
-        initargs=(config, base),
-    ) as pool:
-        waiting: deque[Future[Batch]] = deque()
-        for batch in _batches(rows):
-            if len(waiting) == workers * _WAITING:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(_work, batch))
-        while waiting:
-            yield waiting.popleft().result()
+def load(config: PrepareConfig, base: Path) -> None:
+    """Make this process able to ``work``."""
+    global _worker
+    _worker = Worker(config, base)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def work(rows: Sequence[Row]) -> Batch:
+    """What ``Worker.work`` gives, in a process that has called ``load``."""
+    return _worker.work(rows)
+
+
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows in pieces that a process gets at once."""
     iterator = iter(rows)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
 
 
 _worker: Worker
-
-
-def _load_worker(config: PrepareConfig, base: Path) -> None:
-    global _worker
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
-    # spaCy and Presidio load these where they can; nothing here needs them, and they cost a
-    # process 320 MB and two seconds. Python takes None for a module that is not installed.
-    for name in ("torch", "transformers"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    _worker = Worker(config, base)
-
-
-def _work(rows: Sequence[Row]) -> Batch:
-    return _worker.work(rows)
 
 
 def _tagged(text: str, replaced: Sequence[Replacement]) -> str:
@@ -226,17 +188,3 @@ def _tagged(text: str, replaced: Sequence[Replacement]) -> str:
 
 def _turns(dialogue: Dialogue) -> list[Message]:
     return [message for message in dialogue.messages if message.role != "system"]
-
-
-def counting_tokenizer(base: Path) -> Tokenizer:
-    """The tokenizer of stage base, for counting: nothing in a text is special."""
-    from tokenizers import Tokenizer
-
-    path = base / "tokenizer.json"
-    if not path.is_file():
-        raise MedllmError(
-            f"{base} has no tokenizer.json.", "Run `medllm base` again; prepare counts tokens."
-        )
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.encode_special_tokens = True
-    return tokenizer

@@ -5,7 +5,7 @@ an item's question. Thirteen words are the rule of Brown et al., "Language Model
 Learners", 2020, arXiv 2005.14165, appendix C. As there, a 13-gram that is met too often says
 nothing: one that stands in more than two different items of all the sets ("of the following is the
 most likely cause of this patient's symptoms") is generic and left out; two may share a case. Words
-are those of ``split.normalised``: case, punctuation and layout play no part.
+are those of ``split.words``: case, punctuation and layout play no part.
 
 What is not found: items of fewer than 13 words other than questions, and paraphrases.
 """
@@ -13,16 +13,17 @@ What is not found: items of fewer than 13 words other than questions, and paraph
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medllm.pipeline.data.evaluation_sets import Item, read_items
-from medllm.pipeline.data.split import normalised
+from medllm.pipeline.data.split import normalised, words
 
 GRAM = 13
 MOST_ITEMS = 2  # a 13-gram of more items is generic
@@ -45,7 +46,7 @@ class EvaluationIndex:
     """Hashes of 8 bytes of the 13-grams and the questions of evaluation sets.
 
     It holds no text but single words. It can be sent to a worker process; a 13-gram costs 10
-    bytes, a different word about 200.
+    bytes and some 20 of ``_Samples``, a different word about 200.
     """
 
     def __init__(self, sets: Iterable[tuple[str, Iterable[Item]]]) -> None:
@@ -59,6 +60,7 @@ class EvaluationIndex:
             for item in of_set:
                 items[-1] += 1
                 self._collect(item, len(names) - 1, collected)
+        self._samples = _Samples(collected.samples)
         self._grams = _Table.of(collected.grams, collected.gram_owners, MOST_ITEMS)
         self._questions = _Table.of(collected.questions, collected.question_owners)
         grams, questions = (
@@ -85,25 +87,26 @@ class EvaluationIndex:
         Runs of 13 words may go from one message into the next, as turns are cut differently in
         different sets.
         """
-        words = [normalised(text) for text in texts]
-        owner = self._questions.owner(np.array([_digest(words[0])], np.uint64)) if words else None
+        if not texts or not self.sets:
+            return None
+        owner = self._questions.owner(np.array([_digest(normalised(texts[0]))], np.uint64))
         if owner is not None:
             return f"question of {self.sets[owner].name}"
-        owner = self._grams.owner(self._hashed(" ".join(words).split()))
+        found = list(chain.from_iterable(map(words, texts)))
+        if not self._samples.may_hold(found):
+            return None
+        owner = self._grams.owner(self._hashed(found))
         return None if owner is None else f"13-gram of {self.sets[owner].name}"
 
     def _collect(self, item: Item, owner: int, collected: _Collected) -> None:
-        passages = [
-            (normalised(passage.text).split(), normalised(passage.tail).split())
-            for passage in item.passages
-        ]
+        passages = [(words(passage.text), words(passage.tail)) for passage in item.passages]
         whole = _digest(" | ".join(" ".join(text + tail) for text, tail in passages))
         if whole in collected.seen:  # the same item again does not make its words generic
             return
         collected.seen.add(whole)
         for question in item.questions:
-            if len((words := normalised(question)).split()) >= _FEWEST_WORDS:
-                collected.questions.append(np.array([_digest(words)], np.uint64))
+            if len(words(question)) >= _FEWEST_WORDS:
+                collected.questions.append(np.array([_digest(normalised(question))], np.uint64))
                 collected.question_owners.append(owner)
         for text, tail in passages:
             for word in (*text, *tail):
@@ -111,11 +114,13 @@ class EvaluationIndex:
                     self._vocabulary[word] = _digest(word) | 1
         # A 13-gram begins in the text: the tail alone is what items share.
         grams = [self._hashed(text + tail)[: len(text)] for text, tail in passages]
+        for text, tail in passages:
+            collected.samples.update(_Samples.hashes_of((text + tail)[: len(text) + GRAM - 1]))
         if grams:
             collected.grams.append(np.unique(np.concatenate(grams)))
             collected.gram_owners.append(owner)
 
-    def _hashed(self, words: list[str]) -> Hashes:
+    def _hashed(self, words: Sequence[str]) -> Hashes:
         """Hash of each 13-gram: the sum of word hashes times fixed odd numbers, modulo 2^64.
 
         A word that no set holds counts as 0, which fits a set's 13-gram by chance alone (2^-64).
@@ -127,11 +132,50 @@ class EvaluationIndex:
         return grams
 
 
+class _Samples:
+    """Which texts cannot hold a 13-gram of a set, told from a few of their words.
+
+    Every 13 words in a row hold one whole 5-gram of those that begin at every ninth word of a text.
+    So nothing is missed by looking those up among all 5-grams of the sets. Of these a bit is set at
+    a hash of each: one that is not theirs is taken for theirs less than once in a hundred times.
+    """
+
+    _WORDS = 5
+    _STEP = GRAM - _WORDS + 1
+    _BITS_EACH = 128
+
+    def __init__(self, hashes: set[int]) -> None:
+        """``hashes`` of all 5-grams that the sets hold, from ``hashes_of``."""
+        size = 2**20
+        while size < min(self._BITS_EACH * len(hashes), 2**32):
+            size *= 2
+        self._mask = size - 1
+        self._bits = bytearray(size // 8)
+        for value in hashes:
+            place = value & self._mask
+            self._bits[place >> 3] |= 1 << (place & 7)
+
+    @classmethod
+    def hashes_of(cls, passage: Sequence[str], step: int = 1) -> Iterator[int]:
+        """Hashes of the 5-grams that begin at every ``step``-th word."""
+        for at in range(0, len(passage) - cls._WORDS + 1, step):
+            yield crc32(" ".join(passage[at : at + cls._WORDS]).encode())
+
+    def may_hold(self, text: Sequence[str]) -> bool:
+        """False only for words without a 13-gram of the sets."""
+        for value in self.hashes_of(text, self._STEP):
+            place = value & self._mask
+            if self._bits[place >> 3] >> (place & 7) & 1:
+                return True
+        return False
+
+
 class _Collected:
     """What the items of all sets gave, before it is sorted."""
 
     def __init__(self) -> None:
         self.seen: set[int] = set()
+        self.samples: set[int] = set()
         self.grams: list[Hashes] = []
         self.gram_owners: list[int] = []
         self.questions: list[Hashes] = []

@@ -18,15 +18,16 @@ collision costs one verification, and 2 million rows have about 7,500 of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medllm.pipeline.data.split import normalised
+from medllm.pipeline.data import split
 
 LOWEST_THRESHOLD = 0.8
 QUESTION_WORDS = 8  # a shorter question is linked to equal ones only: see groups()
@@ -70,16 +71,18 @@ class Groups:
 
 def shingles(text: str) -> frozenset[str]:
     """The set of word trigrams of the normalised text; one shingle for fewer than three words."""
-    return _shingles(_words(text))
+    return frozenset(_shingles(_words([text])))
 
 
-def signature(text: str) -> bytes:
-    """One item of SIGNATURE: the same bytes for the same words, in every process."""
+def signature(*texts: str) -> bytes:
+    """One item of SIGNATURE for texts after one another: the same bytes for the same words, in
+    every process.
+    """
     from rensa import RMinHash
 
-    words = _words(text)
+    words = _words(texts)
     minhash = RMinHash(num_perm=_BANDS * _ROWS, seed=1)
-    minhash.update(list(_shingles(words)))
+    minhash.update(_shingles(words))
     rows = np.array(minhash.digest(), np.uint64).reshape(_BANDS, _ROWS)
     bands = (rows * _MULTIPLIERS).sum(axis=1, dtype=np.uint64) >> np.uint64(32)
     digest = hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest()
@@ -210,15 +213,16 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return common / (len(one) + len(other) - common)
 
 
-def _words(text: str) -> list[str]:
-    """The normalised words; a text without any ("???") stands for itself."""
-    return normalised(text).split() or [text]
+def _words(texts: Sequence[str]) -> Sequence[str]:
+    """The normalised words; texts without any ("???") stand for themselves."""
+    found = [split.words(text) for text in texts]
+    return (found[0] if len(found) == 1 else [*chain(*found)]) or ["\n".join(texts)]
 
 
-def _shingles(words: list[str]) -> frozenset[str]:
+def _shingles(words: Sequence[str]) -> list[str]:
     if len(words) < _SHINGLE:
-        return frozenset((" ".join(words),))
-    return frozenset(map(" ".join, zip(*(words[i:] for i in range(_SHINGLE)), strict=False)))
+        return [" ".join(words)]
+    return list(map(" ".join, zip(*(words[i:] for i in range(_SHINGLE)), strict=False)))
 
 
 class _Similarity:

@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from medllm.pipeline.config import PrepareConfig, RunPaths
+from medllm.pipeline.data import candidates
 from medllm.pipeline.data.canaries import FILE as SECRETS
 from medllm.pipeline.data.canaries import (
     SOURCE,
@@ -27,21 +28,22 @@ from medllm.pipeline.data.canaries import (
     SurrogateSample,
     make_canaries,
 )
-from medllm.pipeline.data.candidates import Gone, Row, candidates, counting_tokenizer
 from medllm.pipeline.data.clean import Examples
+from medllm.pipeline.data.pool import Pool
 from medllm.pipeline.data.reporting.card import CardFacts, write_card
 from medllm.pipeline.data.reporting.page import markdown, plot_lengths
 from medllm.pipeline.data.reporting.report import PrepareReport, PrivacyReport
 from medllm.pipeline.data.reporting.tally import SourceTally, SplitTally
-from medllm.pipeline.data.schema import Dialogue, fault, read_dialogues
+from medllm.pipeline.data.schema import Dialogue, fault
+from medllm.pipeline.data.second_look import second_look
 from medllm.pipeline.data.select import Left, Selection, select
 from medllm.pipeline.data.split import SPLITS, Split
 from medllm.pipeline.data.store import CandidateStore
+from medllm.pipeline.data.tokens import token_counter
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.files import sha256_file
 from medllm.pipeline.machine import cpus
 from medllm.pipeline.manifest import Manifest, Work, stage
-from medllm.pipeline.privacy.residual import residual
 from medllm.pipeline.prompts import FORMATS
 from medllm.pipeline.sources import read_source, source
 from medllm.pipeline.sources.files import data_files
@@ -85,12 +87,13 @@ def write_dialogues(
         SourceTally(source(item.name), item, item.format or config.format)
         for item in config.sources
     )
-    with CandidateStore(folder / ".candidates.jsonl") as store:
-        _collect(store, tallies, config, folder, base, workers)
-        selection = select(store, config)
-        written = _write(store, selection, config, folder, tallies)
-    canaries = _plant(written, config, folder, base)
-    left = _residual(config, folder)
+    with Pool(workers, candidates.load, config, base) as pool:
+        with CandidateStore(folder / ".candidates.jsonl") as store:
+            _collect(store, tallies, config, folder, pool)
+            selection = select(store, config)
+            written = _write(store, selection, config, folder, tallies)
+        canaries = _plant(written, config, folder, base)
+        left = second_look(config.privacy, folder, pool)
     report = PrepareReport(
         seed=config.seed,
         format=config.format,
@@ -129,14 +132,13 @@ def _collect(
     tallies: Sequence[SourceTally],
     config: PrepareConfig,
     folder: Path,
-    base: Path,
-    workers: int,
+    pool: Pool,
 ) -> None:
     """Pass one: candidates into the store, examples of what was done to them into review/."""
     examples = [Examples() for _ in tallies]
-    for batch in candidates(_rows(tallies), config, base, workers):
+    for batch in pool.map(candidates.work, candidates.batches(_rows(tallies))):
         for result in batch.results:
-            if isinstance(result, Gone):
+            if isinstance(result, candidates.Gone):
                 tallies[result.source].drop(result.kind, result.reason, result.where)
             else:
                 store.add(result)
@@ -149,12 +151,12 @@ def _collect(
         found.write(folder / "review" / f"{number}-{tally.source.name}.md")
 
 
-def _rows(tallies: Sequence[SourceTally]) -> Iterator[Row]:
+def _rows(tallies: Sequence[SourceTally]) -> Iterator[candidates.Row]:
     for number, tally in enumerate(tallies):
         rows = read_source(tally.config)
         for result in tqdm(rows, desc=f"prepare {tally.source.name}", unit=" rows", disable=None):
             tally.read += 1
-            yield Row(number, result)
+            yield candidates.Row(number, result)
 
 
 @dataclass
@@ -184,7 +186,8 @@ def _write(
             name: stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in SPLITS
         }
         for decision in selection.decisions(store, config):
-            stored, tally = store[decision.row], tallies[store.source(decision.row)]
+            stored, line = store[decision.row]
+            tally = tallies[store.source(decision.row)]
             if isinstance(decision, Left):
                 tally.drop(decision.kind, decision.reason, stored.where)
                 continue
@@ -193,11 +196,11 @@ def _write(
             written.touched += bool(stored.replaced)
             name = tally.source.name
             if decision.split == "train":
-                written.surrogates.add(stored.line, stored.surrogates, decision.copies)
+                written.surrogates.add(line, stored.surrogates, decision.copies)
                 if name not in written.examples:
-                    written.examples[name] = Dialogue.model_validate_json(stored.line)
+                    written.examples[name] = Dialogue.model_validate_json(line)
             for _ in range(decision.copies):
-                outputs[decision.split].write(stored.line.encode())
+                outputs[decision.split].write(line)
                 written.splits[decision.split].add(name, stored)
     return written
 
@@ -210,33 +213,15 @@ def _plant(
     canaries = make_canaries(config.canaries, sum(train.by_source.values()), config.seed)
     if not canaries:
         return ()
-    tokenizer = counting_tokenizer(base)
+    tokens = token_counter(base)
     with (folder / "train.jsonl").open("ab") as file:
         for canary in canaries:
-            stored = canary.stored(tokenizer, FORMATS[config.format])
+            stored = canary.stored(tokens, FORMATS[config.format])
+            line = canary.dialogue().line().encode()
             for _ in range(canary.repetitions):
-                file.write(stored.line.encode())
+                file.write(line)
                 train.add(SOURCE, stored)
     return canaries
-
-
-def _residual(config: PrepareConfig, folder: Path) -> dict[str, tuple[int, str]]:
-    """What the second scan finds in the finished files: kind -> times, file and line."""
-    found: dict[str, tuple[int, str]] = {}
-    if config.privacy == "off":
-        return found
-    for name in SPLITS:
-        path = folder / f"{name}.jsonl"
-        texts = (
-            "\n".join(m.content for m in dialogue.messages if m.role != "system")
-            for dialogue in tqdm(
-                read_dialogues(path), desc=f"second look at {name}", unit=" rows", disable=None
-            )
-        )
-        for residue in residual(texts, config.privacy).residues:
-            times, first = found.get(residue.kind, (0, f"{path.name}:{residue.lines[0]}"))
-            found[residue.kind] = (times + residue.count, first)
-    return found
 
 
 def _check(config: PrepareConfig) -> None:

@@ -77,8 +77,8 @@ def select(store: CandidateStore, config: PrepareConfig) -> Selection:
     unique = np.sort(first)
     near = near_duplicates(
         store.text_signatures[unique],
-        lambda item: store[int(unique[item])].text,
-        lambda item: store[int(unique[item])].answer,
+        lambda item: "\n".join(store.tagged(int(unique[item]))),
+        lambda item: "\n".join(store.tagged(int(unique[item]))[1::2]),
         config.near_duplicates,
     )
     kept = unique[near.of < 0]
@@ -87,7 +87,7 @@ def select(store: CandidateStore, config: PrepareConfig) -> Selection:
     questions = store.question_signatures[kept]
     asked = linked(
         questions,
-        lambda item: store[int(kept[item])].question,
+        lambda item: store.tagged(int(kept[item]))[0],
         config.near_duplicates,
         shortest=QUESTION_WORDS,
         progress="similar questions",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from array import array
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,9 @@ from medllm.pipeline.data.duplicates import SIGNATURE, Signatures
 
 @dataclass(frozen=True)
 class Stored:
-    """What of a candidate is read back when it goes into a split, or is compared."""
+    """What of a candidate is counted when it goes into a split."""
 
     where: str
-    line: str  # the dialogue as it will be written
-    question: str  # the patient's first words, identifiers as tags
-    text: str  # all turns, identifiers as tags: what near duplicates are compared by
-    answer: str  # the doctor's turns of it
     turns: int
     with_system: bool
     characters: int
@@ -33,15 +29,24 @@ class Stored:
     surrogates: dict[str, str] = field(default_factory=dict)  # invented value -> its type
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A dialogue that may go into a split, with what that is decided by."""
 
     source: int  # which item of ``prepare.sources``
-    stored: Stored
+    record: bytes  # from ``record``
     digest: bytes  # 16 bytes, equal for equal turns
     text_signature: bytes
     question_signature: bytes
+
+
+def record(stored: Stored, line: str, tagged: list[str]) -> bytes:
+    """What the store keeps on disk of a candidate, as three lines.
+
+    ``line`` is the dialogue as it will be written, ``tagged`` its turns with identifiers as tags:
+    what near duplicates are compared by.
+    """
+    fields = json.dumps(tuple(vars(stored).values()), ensure_ascii=False)
+    return f"{fields}\n{line}{json.dumps(tagged, ensure_ascii=False)}\n".encode()
 
 
 class CandidateStore:
@@ -54,6 +59,7 @@ class CandidateStore:
         """Write to ``path``, which must not hold identifiers for longer than the stage runs."""
         self._file = path.open("w+b")
         self._path = path
+        self._end = 0
         self._starts = array("Q")
         self._sources = array("H")
         self._digests = bytearray()
@@ -80,18 +86,25 @@ class CandidateStore:
 
     def add(self, candidate: Candidate) -> None:
         """Append one."""
-        self._starts.append(self._file.seek(0, io.SEEK_END))
-        self._file.write(json.dumps(astuple(candidate.stored), ensure_ascii=False).encode())
-        self._file.write(b"\n")
+        self._starts.append(self._end)
+        self._end += self._file.write(candidate.record)
         self._sources.append(candidate.source)
         self._digests += candidate.digest
         self._texts += candidate.text_signature
         self._questions += candidate.question_signature
 
-    def __getitem__(self, row: int) -> Stored:
-        """One candidate, read back from the file."""
+    def __getitem__(self, row: int) -> tuple[Stored, bytes]:
+        """One candidate's counts and its line, read back from the file."""
         self._file.seek(self._starts[row])
-        return Stored(*json.loads(self._file.readline()))
+        return Stored(*json.loads(self._file.readline())), self._file.readline()
+
+    def tagged(self, row: int) -> list[str]:
+        """One candidate's turns, the patient's first, with identifiers as tags."""
+        self._file.seek(self._starts[row])
+        for _ in range(2):
+            self._file.readline()
+        turns: list[str] = json.loads(self._file.readline())
+        return turns
 
     def source(self, row: int) -> int:
         """Which item of ``prepare.sources`` a row comes from."""

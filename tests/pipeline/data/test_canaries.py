@@ -128,7 +128,7 @@ def test_counts_of_the_sample_are_exact(items: list[tuple[int, int]], size: int)
     sample, counts = SurrogateSample(3, size), dict[str, int]()
     for number, copies in items:
         value = f"00-55-{number:04d}"
-        sample.add(dialogue("Number?", value).line(), {value: "MRN"}, copies)
+        sample.add(dialogue("Number?", value).line().encode(), {value: "MRN"}, copies)
         counts[value] = counts.get(value, 0) + copies
     found = sample.surrogates()
     assert len(found) == min(size, len(counts))

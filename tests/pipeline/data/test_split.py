@@ -1,13 +1,17 @@
 """The split depends on the question and the seed alone."""
 
+import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medllm.pipeline.config import PrepareConfig, SourceConfig
 from medllm.pipeline.data.schema import Dialogue, dialogue_id
-from medllm.pipeline.data.split import Split, copies, gets_system, normalised
+from medllm.pipeline.data.split import Split, copies, gets_system, normalised, words
 from medllm.pipeline.data.split import split_of as split_of_text
 from medllm.pipeline.prompts import Message
 
@@ -76,3 +80,9 @@ def test_a_weight_is_the_number_of_copies_on_average(weight: float) -> None:
     assert sum(found) / len(found) == pytest.approx(weight, abs=0.02)
     assert max(found) - min(found) <= 1
     assert found != [copies(d.id, weight, 1) for d in MANY] or weight == 1
+
+
+@given(st.text(st.characters(max_codepoint=300)) | st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_found_as_those_of_any_text(text: str) -> None:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    assert list(words(text)) == re.findall(r"\w+", folded)

@@ -33,7 +33,7 @@ def counted() -> SourceTally:
 
 
 def stored(with_system: bool, characters: int, tokens: int) -> Stored:
-    return Stored("row 3", "{}", "q", "q a", "a", 2, with_system, characters, tokens, {}, {})
+    return Stored("row 3", 2, with_system, characters, tokens, {}, {})
 
 
 def tally() -> SplitTally:
