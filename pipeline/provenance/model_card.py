@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from medllm.eval.records import Difference, Share
 from medllm.eval.results import Score
 from medllm.pipeline.data.reporting.card import PUBLISHING
+from medllm.pipeline.markdown import plain, table
 from medllm.pipeline.provenance.facts import ReleaseFacts
-from medllm.pipeline.provenance.markdown import plain, table
 
 MODEL_CARD = "MODEL_CARD.md"
 USE = (

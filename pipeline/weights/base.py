@@ -164,7 +164,7 @@ def _write_generation_config(folder: Path) -> None:
 def _download(source: str, revision: str) -> Path:
     """The folder of a hub model at one commit, downloaded or already in the cache."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError
 
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=list(_WANTED)))
@@ -173,9 +173,9 @@ def _download(source: str, revision: str) -> Path:
             f"{source} is given only to those who accepted its licence.",
             "Accept it on the model's page, then run `hf auth login`.",
         ) from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # of whatever HTTP library the hub's client is built on
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise MedllmError(
             f"{source} at {revision} could not be downloaded: {reason:.300}",
             "Check id, revision and network, or set base.source to a folder with the model.",
-        ) from None
+        ) from error

@@ -6,8 +6,6 @@ them. The same facts give the same bytes: no dates, no machine, no order of a se
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from medllm.pipeline.data.reporting.report import PrepareReport
 from medllm.pipeline.data.schema import Dialogue
 from medllm.pipeline.data.split import SPLITS
 from medllm.pipeline.files import write_atomically
+from medllm.pipeline.markdown import plain, table
 from medllm.pipeline.sources.record import Publish
 
 PUBLISHING: dict[Publish, str] = {
@@ -102,7 +101,7 @@ def write_card(folder: Path, facts: CardFacts) -> None:
 def _markdown(facts: CardFacts) -> Iterator[str]:
     report = facts.report
     dialogues = sum(split.dialogues for split in report.splits.values())
-    yield f"# Data card of {_plain(facts.run)}\n"
+    yield f"# Data card of {plain(facts.run)}\n"
     yield (
         f"{dialogues:,} dialogues from {len(report.sources)} sources; prompt format "
         f"{report.format}, seed {report.seed}, config `{facts.config_digest[:12]}`.\n"
@@ -111,7 +110,7 @@ def _markdown(facts: CardFacts) -> Iterator[str]:
     yield "## Intended use\n"
     yield from (f"- {sentence}" for sentence in USE)
     yield "\n## Sources and terms\n"
-    yield from _table(
+    yield from table(
         ("source", "licence", "what binds", "publishing", "cite"),
         [
             (
@@ -125,7 +124,7 @@ def _markdown(facts: CardFacts) -> Iterator[str]:
         ],
     )
     yield "\n## Rows\n"
-    yield from _table(
+    yield from table(
         ("source", "place", "weight", "read", "kept", "dropped"),
         [
             (s.name, s.place, f"{s.weight:g}", f"{s.rows_read:,}", f"{s.rows_kept:,}",
@@ -136,13 +135,13 @@ def _markdown(facts: CardFacts) -> Iterator[str]:
     drops = [(s.name, d.kind, d.reason, f"{d.rows:,}") for s in report.sources for d in s.dropped]
     if drops:
         yield "\n### Dropped, by rule\n"
-        yield from _table(("source", "kind", "rule", "rows"), drops)
+        yield from table(("source", "kind", "rule", "rows"), drops)
     changes = [(s.name, rule, f"{n:,}") for s in report.sources for rule, n in s.changes.items()]
     if changes:
         yield "\n### Changed, by rule\n"
-        yield from _table(("source", "rule", "times"), changes)
+        yield from table(("source", "rule", "times"), changes)
     yield "\n## Splits\n"
-    yield from _table(
+    yield from table(
         ("split", "dialogues", "turns", "median tokens", "longest"),
         [
             (name, f"{split.dialogues:,}", f"{split.turns:,}", f"{split.tokens.median:,}",
@@ -152,10 +151,10 @@ def _markdown(facts: CardFacts) -> Iterator[str]:
         ],
     )  # fmt: skip
     yield "\n## Lengths\n"
-    yield from _table(("tokens", "dialogues"), histogram(facts.tokens))
+    yield from table(("tokens", "dialogues"), histogram(facts.tokens))
     if facts.specialties:
         yield "\n## Specialties, as the sources state them\n"
-        yield from _table(
+        yield from table(
             ("specialty", "dialogues"),
             [(k, f"{n:,}") for k, n in sorted(facts.specialties.items())],
         )
@@ -166,7 +165,7 @@ def _markdown(facts: CardFacts) -> Iterator[str]:
         yield "\n## Examples from train\n\nAfter identifiers were replaced; not medical advice.\n"
         for dialogue in facts.shown:
             for role, text in _messages(dialogue):
-                yield f"> **{role}:** {_plain(text)}\n>"
+                yield f"> **{role}:** {plain(text)}\n>"
             yield ""
 
 
@@ -175,12 +174,10 @@ def _protection(facts: CardFacts) -> Iterator[str]:
     yield f"\n## Identifiers\n\nMode: {privacy.mode}. "
     if privacy.replaced:
         yield f"Replaced in {privacy.dialogues:,} dialogues:\n"
-        yield from _table(
-            ("type", "replaced"), [(k, f"{n:,}") for k, n in privacy.replaced.items()]
-        )
+        yield from table(("type", "replaced"), [(k, f"{n:,}") for k, n in privacy.replaced.items()])
     if privacy.residual:
         yield "\nAn independent scan of the finished files still finds:\n"
-        yield from _table(("what", "times"), [(k, f"{n:,}") for k, n in privacy.residual.items()])
+        yield from table(("what", "times"), [(k, f"{n:,}") for k, n in privacy.residual.items()])
     elif privacy.mode != "off":
         yield "\nAn independent scan of the finished files finds nothing it knows."
     yield (
@@ -191,7 +188,7 @@ def _protection(facts: CardFacts) -> Iterator[str]:
     )
     if facts.report.evaluation_sets:
         yield "No training dialogue repeats a question of:\n"
-        yield from _table(
+        yield from table(
             ("evaluation set", "sha256"),
             [(path, digest[:16]) for path, digest in facts.report.evaluation_sets.items()],
         )
@@ -216,16 +213,3 @@ def _messages(dialogue: Dialogue) -> list[tuple[str, str]]:
         (names[m.role], m.content if len(m.content) <= _SHOWN else m.content[:_SHOWN] + " […]")
         for m in dialogue.messages
     ]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|---" * len(head) + "|"
-    for row in rows:
-        yield "| " + " | ".join(map(_plain, row)) + " |"
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    text = re.sub(r"([\\`*_\[\]#|~$!])", r"\\\1", " ".join(text.split()))
-    return html.escape(text, quote=False)

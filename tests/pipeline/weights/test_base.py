@@ -1,5 +1,8 @@
+import contextlib
 import json
 import shutil
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,6 +216,29 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_hub_model_that_is_not_in_the_cache_offline(hub_cache: Path, paths: RunPaths) -> None:
     message = refusal(BaseConfig(source="org/name", revision=COMMIT), paths)
+    assert f"org/name at {COMMIT} could not be downloaded" in message
+
+
+def test_a_hub_whose_connections_break_off(
+    hub_cache: Path, paths: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):  # until the server is closed
+                while True:
+                    server.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(
+            "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}"
+        )
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        message = refusal(BaseConfig(source="org/name", revision=COMMIT), paths)
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
     assert f"org/name at {COMMIT} could not be downloaded" in message
 
 

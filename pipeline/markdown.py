@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table; cells are escaped."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> Iterator[str]:
+    """The lines of a table; cells are escaped, the last ``numbers`` columns end on the right."""
     yield "| " + " | ".join(head) + " |"
-    yield "|---" * len(head) + "|"
+    yield "|---" * (len(head) - numbers) + "|---:" * numbers + "|"
     for row in rows:
         yield "| " + " | ".join(map(plain, row)) + " |"
 
