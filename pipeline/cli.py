@@ -37,6 +37,10 @@ _STAGES = {
     "create": ("pipeline.release.create:create", "Create the model in the local Ollama server."),
     "eval": ("eval.evaluate:evaluate", "Score base, fine-tune and quants on unseen data."),
     "bundle": ("pipeline.bundle.bundle:bundle", "Make the signed bundle for an offline clinic."),
+    "vectors": (
+        "chat.domain.vectors:vectors",
+        "Train the word vectors by which the chat knows a medical question.",
+    ),
 }
 
 
