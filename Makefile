@@ -18,7 +18,7 @@ MEDLLM := $(VENV)/bin/medllm
 READY := $(VENV)/.ready
 RUN := build/$(basename $(notdir $(CONFIG)))
 OPTIONS = --config $(CONFIG) $(foreach pair,$(SET),--set $(pair))
-STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval bundle vectors
+STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval bundle
 SLICES := $(STAGES:%=$(RUN)/config/%.json)
 manifest = $(RUN)/$(1)/manifest.json
 
@@ -32,12 +32,13 @@ help: ## show this list
 
 setup: $(READY) ## install everything, llama.cpp and its tools included, into .venv
 
-$(READY): requirements.lock pyproject.toml scripts/llama_cpp_wheel.py scripts/llama_cpp_build.py
+$(READY): requirements.lock requirements-nodeps.lock pyproject.toml scripts/llama_cpp_wheel.py scripts/llama_cpp_build.py
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip wheel
 	wheel=$$($(VENV)/bin/python scripts/llama_cpp_wheel.py) && \
 	  $(PIP) install --find-links "$$(dirname "$$wheel")" -r requirements.lock && \
 	  $(PIP) install --no-deps --force-reinstall "$$wheel"
+	$(PIP) install --no-deps -r requirements-nodeps.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -81,8 +82,6 @@ $(call manifest,eval): $(call manifest,base) $(call manifest,prepare) $(call man
 $(call manifest,bundle): $(call manifest,base) $(call manifest,prepare) $(call manifest,train) \
   $(call manifest,quantize) $(call manifest,fidelity) $(call manifest,modelfile) \
   $(call manifest,create) $(call manifest,eval)
-
-$(call manifest,vectors): $(call manifest,prepare)
 
 # ---- the code --------------------------------------------------------------------------------
 

@@ -1,202 +1,247 @@
-"""Stage eval: base, fine-tune and every quantised file on the same questions and dialogues.
+"""Stage eval: base, last release, fine-tune and every quant on the same items, and the verdict.
 
-Questions go to the Ollama server when stage create made the models there and it still answers;
-else llama.cpp runs them in this process. Loss is always measured in this process, on the same
-GGUF files, because Ollama gives no log probabilities of a prompt.
+A model runs on the Ollama server where stage create made it there and it is still the same; else
+llama.cpp runs it in this process. Loss is always measured in this process, on the same GGUF files,
+because Ollama gives no log probabilities of a prompt. The stage can be killed at any moment: what
+a model has said is in the journal, and nothing is asked twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing, nullcontext
+import dataclasses
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from statistics import median
 
 import click
 
+from medllm.eval.ask import number_of, sampling_of
+from medllm.eval.engines.asking import Asking
 from medllm.eval.engines.embedded import EmbeddedEngine
-from medllm.eval.engines.engine import Engine, OllamaEngine, check_prompts
-from medllm.eval.report.text import markdown, plot_accuracy, screen_table
-from medllm.eval.results import Ending, Results, Run, compare, one_letter, score
-from medllm.eval.tasks.loss import HeldOut, dialogue_loss, held_out, sample_dialogues
-from medllm.eval.tasks.questions import Question, answer, load_questions
+from medllm.eval.engines.journal import Journal
+from medllm.eval.engines.speaker import EmbeddedSpeaker, OllamaSpeaker, Speaker, check_prompts
+from medllm.eval.engines.subjects import Subject, previous_fact, subjects
+from medllm.eval.gate import Evidence, judge
+from medllm.eval.records import (
+    ModelRecord,
+    Results,
+    Sample,
+    SampleTime,
+    Speed,
+    Speeds,
+    TaskRun,
+)
+from medllm.eval.report.write import write_report
+from medllm.eval.scores import compare_all, task_run
+from medllm.eval.tasks.build import Material, Tasks, build, task_files
 from medllm.pipeline.config import EvalConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.manifest import Manifest, Work, read_manifest, stage
-from medllm.pipeline.prompts import Message
-from medllm.pipeline.release.create import read_receipt
+from medllm.pipeline.machine import cpus
+from medllm.pipeline.manifest import Manifest, Work, stage
+from medllm.pipeline.prompts import FORMATS
 from medllm.pipeline.release.finding import find_server, server_fact
-from medllm.pipeline.release.modelfile_syntax import Modelfile, read_modelfile
 from medllm.pipeline.release.server import Server
+from medllm.pipeline.release.streaming import Hosts
 
-ENDINGS = 20  # dialogues whose first question is answered at length
-ENDING_TOKENS = 256
-CHECKED = 3  # of each kind, compared byte for byte with what the server renders
-_T = TypeVar("_T")
+CHECKED = 6  # prompts compared byte for byte with what the server renders
+LOGS = "inspect"  # folder of inspect's own logs, for its viewer
 
 
 def evaluate(config: EvalConfig, paths: RunPaths) -> Manifest:
-    """Stage: score every model of the run; results.json, report.md, report.txt, accuracy.svg."""
+    """Stage: score every model of the run; results, verdict, times, reports and inspect's logs."""
 
     def body(work: Work) -> None:
-        results, published = _evaluate(config, work)
-        table = screen_table(results, published)
-        for name, text in (
-            ("results.json", results.model_dump_json(indent=1) + "\n"),
-            ("report.md", markdown(results, published)),
-            ("report.txt", table + "\n"),
-        ):
-            (work.dir / name).write_text(text, encoding="utf-8")
-        if results.questions:
-            plot_accuracy(results, work.dir / "accuracy.svg")
-        work.report["engine"] = ", ".join(sorted({run.engine for run in results.runs}))
-        for one in results.scores:
-            work.report[one.name] = one.model_dump(mode="json", exclude={"name", "families"})
+        results, speeds = evaluation(config, work)
+        table = write_report(results, speeds, work.dir)
+        work.report["engine"] = ", ".join(sorted({m.engine.program for m in results.models}))
+        work.report["passed"] = results.gate.passed
+        for model in results.models:
+            work.report[model.name] = {
+                run.task: run.score.model_dump(mode="json") if run.score else None
+                for run in model.runs
+            }
         click.echo(table)
 
-    files = {str(config.questions): config.questions} if config.questions else {}
-    return stage("eval", config, paths, body, files=files, facts={"engine": server_fact()})
+    facts = {"engine": server_fact()} | previous_fact(config)
+    return stage("eval", config, paths, body, files=task_files(config), facts=facts, resumable=True)
 
 
-def _evaluate(config: EvalConfig, work: Work) -> tuple[Results, str]:
-    """Every model's scores, and the name of the one that the Modelfile publishes."""
-    modelfile = read_modelfile(work.inputs["modelfile"] / "Modelfile")
-    questions = load_questions(config.questions, config.max_questions) if config.questions else []
-    test = work.inputs["prepare"] / "test.jsonl"
-    dialogues = sample_dialogues(test, config.max_dialogues, config.seed)
-    models = _models(work)
-    with closing(EmbeddedEngine(models[0][1], config.format, config.context)) as engine:
-        context = engine.context
-    items = held_out(dialogues, work.inputs["base"], config.format, context)
-    if not questions and not items.items:
-        raise MedllmError(
-            f"There is nothing to score: {test} holds no dialogue that fits {context} tokens.",
-            "Raise prepare.test_share or eval.context, or give eval.questions.",
-        )
+def evaluation(config: EvalConfig, work: Work) -> tuple[Results, Speeds]:
+    """Ask every model everything, and judge."""
     server = find_server()
     with closing(server) if server else nullcontext():
-        served = _served(work.inputs["create"], server)
-        runs = [
-            _run(name, path, config, modelfile, questions, items.items, served.get(path.name))
-            for name, path in models
-        ]
-    base, tuned, *quants = runs
-    pairs = [(run, base) for run in runs[1:]] + [(run, tuned) for run in quants]
+        models = subjects(config, work.inputs, server)
+        published = next(one for one in models if one.role == "published")
+        with ExitStack() as stack:
+            journal = stack.enter_context(Journal(work.checkpoints / "journal.jsonl"))
+            if journal.found:
+                click.echo(f"eval: goes on after {journal.found} replies", err=True)
+            context = _context(config, models)
+            asked_by = _judge(config, server, journal, published)
+            material = Material(
+                config, work.inputs["prepare"], work.inputs["base"], context, asked_by
+            )
+            tasks = build(material)
+            asked = [
+                _ask(one, tasks, config, context, server, journal, work.dir / LOGS)
+                for one in models
+            ]
+    records, speeds = [record for record, _ in asked], [speed for _, speed in asked]
+    comparisons = compare_all(tasks.records, records, config.seed)
+    trained = published.modelfile.template == FORMATS[config.format].go_template
+    gate = judge(Evidence(config.gate, tasks.records, records, comparisons, speeds, trained))
     results = Results(
-        questions=str(config.questions) if config.questions else None,
-        one_letter=one_letter(questions),
-        system=modelfile.system or None,
+        seed=config.seed,
+        format=config.format,
+        system=published.modelfile.system or None,
         context=context,
-        dialogues_shortened=items.shortened,
-        dialogues_dropped=items.dropped,
-        scores=[score(run, questions) for run in runs],
-        comparisons=[compare(one, other, questions, config.seed) for one, other in pairs],
-        runs=runs,
+        published=published.name,
+        tasks=tasks.records,
+        models=tuple(records),
+        comparisons=comparisons,
+        gate=gate,
+        notes=_notes(config, tasks),
     )
-    return results, _name(Path(modelfile.source))
+    return results, Speeds(machine=f"{cpus()} CPU cores", models=tuple(speeds))
 
 
-class _Served(NamedTuple):
-    """A model where stage create put it."""
-
-    server: Server
-    name: str
-
-
-def _served(create: Path, server: Server | None) -> dict[str, _Served]:
-    """File name -> the model that stage create made of it, where the server still has it."""
-    found: dict[str, _Served] = {}
-    if server is not None:
-        for name, record in read_receipt(create).models.items():
-            if not name.endswith(":latest") and server.digest(name) == record.digest:
-                found[Path(record.file).name] = _Served(server, name)
-    return found
+def _context(config: EvalConfig, models: tuple[Subject, ...]) -> int:
+    """Tokens: the Modelfile's, no more than the config's and than the model was trained for."""
+    first = next(one for one in models if one.role == "published")
+    wanted = min(config.context, int(number_of(first.modelfile, "num_ctx")))
+    assert first.path is not None
+    with closing(EmbeddedEngine(first.path, config.format, wanted)) as engine:
+        return engine.context
 
 
-def _models(work: Work) -> list[tuple[str, Path]]:
-    """Base, fine-tune and quants, largest first, each with its name."""
-    found = []
-    for stage_name, pattern in (
-        ("convert", "base-*.gguf"),
-        ("convert", "medllm-*.gguf"),
-        ("quantize", "medllm-*.gguf"),
-    ):
-        paths = sorted(work.inputs[stage_name].glob(pattern), key=lambda p: -p.stat().st_size)
-        if not paths:
-            raise MedllmError(
-                f"{work.inputs[stage_name]} holds no {pattern}.", f"Run stage {stage_name} again."
-            )
-        found += [(_name(path), path) for path in paths]
-    return found
-
-
-def _name(path: Path) -> str:
-    """``medllm-q4_k_m.gguf`` -> ``medllm Q4_K_M``."""
-    kind, _, type_ = path.stem.partition("-")
-    return f"{kind} {type_.upper()}"
-
-
-def _run(
-    name: str,
-    path: Path,
+def _ask(
+    subject: Subject,
+    tasks: Tasks,
     config: EvalConfig,
-    modelfile: Modelfile,
-    questions: Sequence[Question],
-    items: Sequence[HeldOut],
-    served: _Served | None,
-) -> Run:
-    """Everything one model says; ``served`` is where Ollama has it."""
-    with closing(EmbeddedEngine(path, config.format, config.context)) as embedded:
-        losses = [dialogue_loss(embedded, item) for item in _progress(items, f"{name}: loss")]
-        engine: Engine = embedded
-        if served:
-            engine = OllamaEngine(*served, embedded.context, modelfile.messages)
-        asked = [_conversation(modelfile, question.text()) for question in questions]
-        for question, messages in zip(questions, asked, strict=True):
-            if embedded.room(messages) < 1:  # Ollama would cut it without a word
-                raise MedllmError(
-                    f"Question {question.id} does not fit a context of {embedded.context} tokens.",
-                    "Raise eval.context, or leave the question out.",
-                )
-        openings = [
-            (item.id, opening, room)
-            for item in items
-            if (room := embedded.room(opening := _conversation(modelfile, item.dialogue.question)))
-            > 0
-        ][:ENDINGS]
-        shown = [*asked[:CHECKED], *(opening for _, opening, _ in openings[:CHECKED])]
-        check_prompts(engine, shown, config.format)
-        answers = [
-            answer(engine, question, messages)
-            for question, messages in _progress(
-                list(zip(questions, asked, strict=True)), f"{name}: questions"
+    context: int,
+    server: Server | None,
+    journal: Journal,
+    logs: Path,
+) -> tuple[ModelRecord, Speed]:
+    """Everything one model says, summed up."""
+    from medllm.eval.engines.inspect_run import run
+
+    records = {task.record.name: task.record for task in tasks.asked}
+    with ExitStack() as stack:
+        engine = None
+        if subject.path is not None:
+            engine = EmbeddedEngine(subject.path, config.format, context)
+            stack.enter_context(closing(engine))
+        runs: dict[str, TaskRun] = {}
+        if tasks.loss and engine:
+            samples = _losses(subject, tasks, engine, journal)
+            if samples:
+                runs[tasks.loss.record.name] = task_run(tasks.loss.record, samples, {})
+        speaker = _speaker(subject, config, context, server, engine)
+        wanted = [t for t in tasks.asked if subject.whole or t.record.kind == "choice"]
+        asking = asking_of(subject, speaker, config.seed, context, journal)
+        if subject.served and subject.path is not None:
+            prompts = [item.prompt for task in wanted for item in task.record.items[:2]]
+            check_prompts(speaker, [asking.shown(one) for one in prompts[:CHECKED]], config.format)
+        outcome, ran, load = run(asking, wanted, logs)
+        for task in wanted:
+            samples, _ = outcome[task.record.name]
+            runs[task.record.name] = task_run(
+                records[task.record.name], samples, task.measures(samples, engine)
             )
-        ]
-        endings = []
-        for id_, opening, room in _progress(openings, f"{name}: replies"):
-            reply = engine.reply(opening, min(ENDING_TOKENS, room))
-            endings.append(Ending(id=id_, ended=reply.ended_by_itself, tokens=reply.tokens))
-        description = engine.description
-    return Run(
-        name=name,
-        file=f"{path.parent.name}/{path.name}",
-        sha256=read_manifest(path.parent).outputs[path.name].sha256,
-        bytes=path.stat().st_size,
-        engine=description,
-        served_as=served.name if served else None,
-        answers=answers,
-        losses=losses,
-        endings=endings,
+    record = ModelRecord(
+        name=subject.name,
+        role=subject.role,
+        file=subject.file,
+        sha256=subject.sha256,
+        bytes=subject.nbytes,
+        engine=ran,
+        runs=tuple(runs[name] for name in tasks.order if name in runs),
+    )
+    return record, _speed(subject, context, load, {name: t for name, (_, t) in outcome.items()})
+
+
+def asking_of(
+    subject: Subject, speaker: Speaker, seed: int, context: int, journal: Journal
+) -> Asking:
+    """A model to be asked as its Modelfile says; the evaluation's seed where that has none."""
+    sampling = sampling_of(subject.modelfile)
+    if "seed" not in subject.modelfile.parameters:
+        sampling = dataclasses.replace(sampling, seed=seed)
+    limit = int(number_of(subject.modelfile, "num_predict"))
+    return Asking(speaker, subject.modelfile, sampling, limit if limit > 0 else context, journal)
+
+
+def _losses(
+    subject: Subject, tasks: Tasks, engine: EmbeddedEngine, journal: Journal
+) -> tuple[Sample, ...] | None:
+    """The loss of every dialogue; None for a last release that reads other tokens."""
+    assert tasks.loss
+    try:
+        return tasks.loss.samples(engine, subject.sha256, journal)
+    except MedllmError:
+        if subject.role == "previous":  # another tokenizer: its nats are of other tokens
+            return None
+        raise
+
+
+def _speaker(
+    subject: Subject,
+    config: EvalConfig,
+    context: int,
+    server: Server | None,
+    engine: EmbeddedEngine | None,
+) -> Speaker:
+    if subject.served and server:
+        hosts = Hosts((server.host, *config.hosts), subject.served, config.parallel)
+        return OllamaSpeaker(subject.name, hosts, context, subject.modelfile.messages)
+    assert engine is not None
+    return EmbeddedSpeaker(subject.name, engine, subject.sha256)
+
+
+def _judge(
+    config: EvalConfig, server: Server | None, journal: Journal, published: Subject
+) -> Asking | None:
+    if config.judge is None:
+        return None
+    if server is None:
+        raise MedllmError(
+            f"eval.judge {config.judge} needs an Ollama server.", "Start it, or leave it out."
+        )
+    hosts = Hosts((server.host,), config.judge, config.parallel)
+    speaker = OllamaSpeaker(config.judge, hosts, config.context)
+    plain = published.modelfile.model_copy(update={"system": "", "messages": ()})
+    return Asking(speaker, plain, sampling_of(plain), 64, journal)
+
+
+def _speed(
+    subject: Subject, context: int, load: float, times: dict[str, tuple[SampleTime, ...]]
+) -> Speed:
+    from medllm.convert.fidelity.memory import expected_memory
+    from medllm.convert.inspect_gguf import check_gguf
+
+    everything = [time for task in times.values() for time in task]
+    first = [time.first_token for time in everything if time.first_token is not None]
+    rates = [time.tokens_per_second for time in everything if time.tokens_per_second]
+    memory = expected_memory(check_gguf(subject.path), context).total if subject.path else None
+    return Speed(
+        model=subject.name,
+        load_seconds=load,
+        first_token=median(first) if first else None,
+        tokens_per_second=median(rates) if rates else None,
+        memory_bytes=memory,
+        tasks=times,
     )
 
 
-def _conversation(modelfile: Modelfile, question: str) -> tuple[Message, ...]:
-    """What the doctor's model is shown when this is typed: SYSTEM and MESSAGE lines first."""
-    return modelfile.conversation((Message(role="user", content=question),))
-
-
-def _progress(items: Sequence[_T], what: str) -> Iterable[_T]:
-    from tqdm import tqdm
-
-    shown: Iterable[_T] = tqdm(items, desc=what, disable=None, leave=False)
-    return shown
+def _notes(config: EvalConfig, tasks: Tasks) -> tuple[str, ...]:
+    notes = []
+    if config.judge is None and any(t.kind == "rubric" and not t.gating for t in tasks.records):
+        notes.append("No judge is named (eval.judge): criteria without a rule are unscored.")
+    asked = {task.name for task in tasks.records}
+    for task in config.tasks:
+        if task.shown not in asked:
+            notes.append(f"{task.shown} was not asked: this run has nothing to ask it with.")
+    if config.judge:
+        notes.append(f"{config.judge} judged where no rule does; its word gates nothing.")
+    return tuple(notes)

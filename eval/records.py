@@ -96,7 +96,9 @@ class Item(Record):
     id: str
     cluster: str = Field(description="items of one cluster (case, patient, topic) are dependent")
     group: str = Field("all", description="kind of item, scored apart")
-    prompt: tuple[Message, ...] = Field(description="as the model was shown it, system included")
+    prompt: tuple[Message, ...] = Field(
+        description="as typed; each model is shown its Modelfile's SYSTEM (Results.system) first"
+    )
     target: str | None = Field(None, description="the right answer, where there is one")
 
 
@@ -246,7 +248,7 @@ class Results(Record):
     schema_version: int = SCHEMA_VERSION
     seed: int
     format: str
-    system: str | None = Field(description="the Modelfile's SYSTEM, shown with every item")
+    system: str | None = Field(description="the Modelfile's SYSTEM, shown before every item")
     context: int = Field(description="tokens")
     published: str = Field(description="name of the model that the Modelfile publishes")
     tasks: tuple[TaskRecord, ...]

@@ -35,12 +35,11 @@ _STAGES = {
     ),
     "modelfile": ("pipeline.release.modelfile:modelfile", "Fill in the Modelfile."),
     "create": ("pipeline.release.create:create", "Create the model in the local Ollama server."),
-    "eval": ("eval.evaluate:evaluate", "Score base, fine-tune and quants on unseen data."),
-    "bundle": ("pipeline.bundle.bundle:bundle", "Make the signed bundle for an offline clinic."),
-    "vectors": (
-        "chat.domain.vectors:vectors",
-        "Train the word vectors by which the chat knows a medical question.",
+    "eval": (
+        "eval.evaluate:evaluate",
+        "Score base, last release and quants, and judge.",
     ),
+    "bundle": ("pipeline.bundle.bundle:bundle", "Make the signed bundle for an offline clinic."),
 }
 
 
@@ -208,6 +207,17 @@ def new_key(file: Path) -> None:
     from medllm.pipeline.provenance.signing import make_key
 
     make_key(file)
+
+
+@cli.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@click.option("--items", default=5, show_default=True, help="Changed items to show a task.")
+def compare(first: Path, second: Path, items: int) -> None:
+    """Compare the evaluations of two run folders (build/…), item by item."""
+    from medllm.eval.report.compare import show_comparison
+
+    show_comparison(first, second, items=items)
 
 
 @cli.group()

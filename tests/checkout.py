@@ -11,7 +11,13 @@ def lay_out_checkout(folder: Path, root: Path) -> Path:
     if not (root / ".venv" / ".ready").exists():
         pytest.skip("the environment was not made by `make setup`")
     folder.mkdir(exist_ok=True)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml", "Modelfile"):
+    for name in (
+        "Makefile",
+        "requirements.lock",
+        "requirements-nodeps.lock",
+        "pyproject.toml",
+        "Modelfile",
+    ):
         shutil.copy(root / name, folder / name)
     for name in ("scripts", "configs", "demo"):
         shutil.copytree(root / name, folder / name)

@@ -6,15 +6,27 @@ from pathlib import Path
 import pytest
 
 from medllm.convert.fidelity import results as fidelity
-from medllm.eval.results import Ending, Results, Run, compare, one_letter, score
-from medllm.eval.tasks.loss import DialogueLoss
-from medllm.eval.tasks.questions import Answer, Question
+from medllm.eval.gate import Evidence, judge
+from medllm.eval.records import (
+    Card,
+    Engine,
+    Measure,
+    ModelRecord,
+    Results,
+    Role,
+    Sample,
+    TaskRecord,
+)
+from medllm.eval.scores import compare_all, task_run
+from medllm.eval.tasks.choice import choice_items, one_letter
+from medllm.eval.tasks.choice_files import Question
 from medllm.pipeline.config import (
     BaseConfig,
     ConvertConfig,
     CreateConfig,
     EvalConfig,
     FidelityConfig,
+    GateConfig,
     MergeConfig,
     ModelfileConfig,
     PrepareConfig,
@@ -126,45 +138,55 @@ def fidelity_report(offered: tuple[str, ...]) -> fidelity.Fidelity:
 
 
 def evaluation(gguf: Path) -> Results:
-    """The base gets one of four questions right, the published file three."""
+    """The base gets one of four questions right, the published file three; all but safety holds."""
     questions = [
         Question(id=f"q{n}", question="Yes?", options=["yes", "no"], answer="A") for n in range(4)
     ]
+    card = Card(title="Questions", measures="right", does_not="more", licence="own", source="own")
+    right = Measure(name="right", unit="share")
+    task = TaskRecord(
+        name="questions",
+        kind="choice",
+        card=card,
+        measure=right,
+        data="questions.jsonl",
+        sha256="0" * 64,
+        gating=True,
+        floor=one_letter(questions),
+        items=choice_items(questions),
+    )
 
-    def run(name: str, right: int, sha256: str) -> Run:
-        return Run(
+    def model(name: str, role: Role, right: int, sha256: str) -> ModelRecord:
+        samples = tuple(
+            Sample(id=q.id, score=float(n < right), answer="A" if n < right else "B")
+            for n, q in enumerate(questions)
+        )
+        return ModelRecord(
             name=name,
+            role=role,
             file=f"quantize/{gguf.name}",
             sha256=sha256,
             bytes=gguf.stat().st_size,
-            engine="test",
-            served_as=None,
-            answers=[
-                Answer(
-                    id=q.id,
-                    chosen="A" if n < right else "B",
-                    right=n < right,
-                    how="first token",
-                    probabilities={"A": 0.5, "B": 0.5},
-                    coverage=1.0,
-                )
-                for n, q in enumerate(questions)
-            ],
-            losses=[DialogueLoss(id="d", nats=5.0, tokens=10)],
-            endings=[Ending(id="d", ended=True, tokens=3)],
+            engine=Engine(program="test"),
+            runs=(task_run(task, samples, {"coverage": 1.0}),),
         )
 
-    runs = [run("base F16", 1, "0" * 64), run("medllm Q4_K_M", 3, sha256_file(gguf))]
+    models = (
+        model("base F16", "base", 1, "0" * 64),
+        model("medllm Q4_K_M", "published", 3, sha256_file(gguf)),
+    )
+    comparisons = compare_all([task], models, seed=0)
+    gate = judge(Evidence(GateConfig(claims=()), [task], models, comparisons, [], True))
     return Results(
-        questions="questions.jsonl",
-        one_letter=one_letter(questions),
+        seed=0,
+        format="llama2",
         system=None,
         context=512,
-        dialogues_shortened=0,
-        dialogues_dropped=0,
-        scores=[score(one, questions) for one in runs],
-        comparisons=[compare(runs[1], runs[0], questions, 0)],
-        runs=runs,
+        published="medllm Q4_K_M",
+        tasks=(task,),
+        models=models,
+        comparisons=comparisons,
+        gate=gate,
     )
 
 

@@ -29,7 +29,7 @@ def make_checkout(folder: Path, root: Path) -> Path:
     return folder
 
 
-OVERRIDES = "base.tiny.steps=10 train.epochs=0.05 eval.max_dialogues=4 eval.max_questions=12"
+OVERRIDES = "base.tiny.steps=10 train.epochs=0.05 eval.max_dialogues=4 eval.limit=12"
 
 
 def make(checkout: Path, target: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -78,10 +78,12 @@ def finished(
 
 def test_it_ends_with_scores_of_every_model(finished: Path) -> None:
     results = json.loads((finished / RUN / "eval" / "results.json").read_text())
-    names = [run["name"] for run in results["runs"]]
+    names = [model["name"] for model in results["models"]]
     assert names == ["base F16", "medllm F16", "medllm Q8_0", "medllm Q4_K_M"]
-    assert {len(run["answers"]) for run in results["runs"]} == {12}
-    assert all("llama.cpp" in run["engine"] for run in results["runs"])
+    asked = [run for model in results["models"] for run in model["runs"]]
+    assert {len(run["samples"]) for run in asked if run["task"] == "questions"} == {12}
+    assert all("llama.cpp" in model["engine"]["program"] for model in results["models"])
+    assert not results["gate"]["passed"]  # a toy
     assert "medllm Q4_K_M" in (finished / RUN / "eval" / "report.md").read_text()
 
 
@@ -154,7 +156,8 @@ def test_with_a_server_the_model_is_made_and_answers_there(
     assert {f"medllm-test:{quant}" for quant in QUANTS} < set(receipt["models"])
     assert receipt["prompts_checked"] >= 8
     results = json.loads((checkout / RUN / "eval" / "results.json").read_text())
-    assert all(run["engine"].startswith("Ollama") for run in results["runs"])
+    programs = [model["engine"]["program"] for model in results["models"]]
+    assert all(program.startswith("Ollama") for program in programs)
     asked = medllm(checkout, "ask", "What is a fever?", OLLAMA_HOST=ollama_server)
     assert asked.returncode == 0, asked.stderr
     assert "Ollama" in asked.stderr

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medllm.eval.engines.engine import GREEDY, Reply, Sampling, split_at_stop
+from medllm.eval.engines.engine import GREEDY, Reply, Sampling, spelt_letter, split_at_stop
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.machine import cpus
 from medllm.pipeline.prompts import FORMATS, Message
@@ -112,16 +112,14 @@ class EmbeddedEngine:
                 ids += llama.tokenize(stretch.text.encode(), add_bos=False, special=False)
         return ids
 
-    @property
-    def alternatives(self) -> int:
-        """All tokens: every option's letter has a probability here, however small."""
-        return int(self._llama.n_vocab())
-
-    def first_token_logprobs(self, messages: Sequence[Message], top: int) -> dict[str, float]:
+    def first_token_logprobs(
+        self, messages: Sequence[Message], top: int, letters: str = ""
+    ) -> dict[str, float]:
         """The ``top`` most probable first tokens of the reply: text -> natural log probability.
 
-        Asked for less than the whole vocabulary it is empty when the most probable first token
-        ends the reply, as in Ollama.
+        With ``letters`` the tokens that spell one of them are among these, however improbable;
+        without, it is empty when the most probable first token ends the reply, as in Ollama.
+        Tokens with one text (a letter and its byte) are added up.
         """
         import numpy as np
 
@@ -130,14 +128,26 @@ class EmbeddedEngine:
         (logits,) = (rows[-1] for rows, _ in self._logits(ids, wanted))
         logprobs = logits.astype(np.float64)
         logprobs -= _log_sum_exp(logprobs[None])[0]
-        found: dict[str, float] = {}
-        likeliest = np.argsort(-logprobs, kind="stable")[:top].tolist()
-        if top < len(logprobs) and self._lib.llama_vocab_is_eog(self._vocab, likeliest[0]):
+        likeliest = np.argpartition(-logprobs, min(top, len(logprobs) - 1))[:top]
+        chosen = dict.fromkeys(likeliest[np.argsort(-logprobs[likeliest], kind="stable")].tolist())
+        if not letters and self._lib.llama_vocab_is_eog(self._vocab, next(iter(chosen))):
             return {}
-        for token, logprob in zip(likeliest, logprobs[likeliest].tolist(), strict=True):
-            text = self._texts[token]
+        for letter in letters:
+            chosen |= dict.fromkeys(self._spellings.get(letter, ()))
+        found: dict[str, float] = {}
+        for token in chosen:
+            text, logprob = self._texts[token], float(logprobs[token])
             earlier = found.get(text)
             found[text] = logprob if earlier is None else float(np.logaddexp(earlier, logprob))
+        return found
+
+    @cached_property
+    def _spellings(self) -> dict[str, list[int]]:
+        """Letter -> the tokens that are that letter and nothing else, however spelt."""
+        found: dict[str, list[int]] = {}
+        for token, text in enumerate(self._texts):
+            if letter := spelt_letter(text):
+                found.setdefault(letter, []).append(token)
         return found
 
     @cached_property
@@ -168,7 +178,9 @@ class EmbeddedEngine:
         started = time.perf_counter()
         run = _Run()
         text = "".join(self._generate(messages, max_tokens, sampling, run))
-        return Reply(text.strip(), run.tokens, run.ended, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        first = run.first_at - started if run.first_at else None
+        return Reply(text.strip(), run.tokens, run.ended, seconds, first)
 
     def stream(
         self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
@@ -198,6 +210,7 @@ class EmbeddedEngine:
                 run.ended = True
                 break
             run.tokens += 1
+            run.first_at = run.first_at or time.perf_counter()
             held += decoder.decode(self._piece(token))
             before, stopped, held = split_at_stop(held, sampling.stop)
             yield before
@@ -285,6 +298,7 @@ class _Run:
 
     tokens: int = 0
     ended: bool = False
+    first_at: float | None = None  # by time.perf_counter
 
 
 def _common_prefix(one: Sequence[int], other: Sequence[int]) -> int:

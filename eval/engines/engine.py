@@ -1,8 +1,8 @@
-"""What runs a model for scoring: llama.cpp in this process, or an Ollama server.
+"""One model that answers one conversation at a time: in this process, or on an Ollama server.
 
-An engine is given conversations, never text, and renders them with the run's prompt format, so
-that both show the model the same bytes; ``check_prompts`` holds a real server to that. The engine
-in this process is ``medllm.eval.engines.embedded``.
+An engine is given conversations, never text, and renders them with the run's prompt format. The
+engine in this process is ``medllm.eval.engines.embedded``; an evaluation, which asks many things at
+once, goes through ``medllm.eval.engines.speaker``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.prompts import FORMATS, Message
-from medllm.pipeline.release.modelfile import first_difference
+from medllm.pipeline.prompts import Message
 from medllm.pipeline.release.server import Server
 from medllm.pipeline.release.wire import ChatOptions
 
@@ -37,16 +35,13 @@ GREEDY = Sampling()
 
 
 class Reply(NamedTuple):
-    """A generated reply.
-
-    ``ended_by_itself`` is False when the token limit cut it, or when Ollama did because it said
-    one token thirty times over (``tokens`` is 0 then).
-    """
+    """A generated reply; ``ended_by_itself`` is False when the token limit cut it."""
 
     text: str
     tokens: int
     ended_by_itself: bool
     seconds: float
+    first_token: float | None  # seconds until it; None: nothing came, or the engine does not tell
 
 
 class Engine(Protocol):
@@ -55,10 +50,6 @@ class Engine(Protocol):
     @property
     def description(self) -> str:
         """Which program runs the model, with its version."""
-
-    @property
-    def alternatives(self) -> int:
-        """How many first tokens ``first_token_logprobs`` can tell of at most."""
 
     def prompt(self, messages: Sequence[Message]) -> str:
         """The text that the model is shown, without the BOS that the tokenizer adds."""
@@ -88,8 +79,6 @@ class OllamaEngine:
     own. ``preset`` are the Modelfile's MESSAGE lines: the server puts them into every conversation
     itself, so they are taken out of what is sent.
     """
-
-    alternatives = 20  # Ollama gives no more
 
     def __init__(
         self, server: Server, name: str, context: int, preset: Sequence[Message] = ()
@@ -127,7 +116,9 @@ class OllamaEngine:
         options = self._options(max_tokens, sampling)
         answer = self._server.chat(self._name, self._sent(messages), options)
         seconds = time.perf_counter() - started
-        return Reply(answer.text.strip(), answer.tokens, answer.done_reason == "stop", seconds)
+        return Reply(
+            answer.text.strip(), answer.tokens, answer.done_reason == "stop", seconds, None
+        )
 
     def stream(
         self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
@@ -156,23 +147,6 @@ class OllamaEngine:
         return [*messages[:first], *messages[last if inside else first :]]
 
 
-def check_prompts(
-    engine: Engine, conversations: Sequence[Sequence[Message]], format_name: str
-) -> None:
-    """Compare what an engine shows the model with what training showed it, byte for byte.
-
-    Raises MedllmError with the first difference.
-    """
-    for messages in conversations:
-        trained, shown = FORMATS[format_name].prompt(messages), engine.prompt(messages)
-        if shown != trained:
-            raise MedllmError(
-                f"{engine.description} does not show the model what it was trained on: "
-                f"{first_difference(trained, shown)}.",
-                "Run stage modelfile and create again; if it stays, report it with this line.",
-            )
-
-
 def split_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool, str]:
     """Text that is safe to show, whether a stop string came, and what may be one's beginning."""
     found = [place for stop in stops if (place := text.find(stop)) >= 0]
@@ -182,3 +156,13 @@ def split_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool, str]:
         if any(stop.startswith(text[-size:]) for stop in stops):
             return text[:-size], False, text[-size:]
     return text, False, ""
+
+
+def spelt_letter(token: str) -> str | None:
+    """The capital letter that a token is, if it is nothing else.
+
+    A spelling is the letter with white space, SentencePiece's ▁ or an opening mark before it and
+    closing punctuation after it: "A", " A", "▁A", "(A", "A.".
+    """
+    bare = token.strip().lstrip("▁(*").rstrip(".):,*")
+    return bare if len(bare) == 1 and bare.isascii() and bare.isupper() else None

@@ -2,201 +2,247 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from medllm.eval.records import Difference, Share
-from medllm.eval.results import Comparison, Results, Run
+from medllm.eval.records import (
+    Comparison,
+    Estimate,
+    Gate,
+    ModelRecord,
+    Results,
+    TaskRecord,
+)
 
-_MEASURES = """\
-## What this measures, and what it does not
+_METHODS = """\
+## How sure the figures are
 
-- **Questions** are multiple choice: the answer is the letter that is most probable as the first
-  token of the reply, its spellings added up. Only when no letter is among the 20 most probable
-  tokens is a reply generated and read. A reply that names no letter is *unscorable*: it is counted
-  apart, and the accuracy counts it as not right.
-- **Loss** is the mean negative log probability, in nats, of the doctor's own words (and of the end
-  of the reply) in dialogues that nobody trained on; perplexity is its exponential. It says how
-  well a model predicts this kind of dialogue, not whether advice is right.
-- **Ends by itself** is the share of greedy replies that reach the end-of-sequence token within the
-  token limit. A model that does not would talk on until it is cut.
-- Intervals are 95%: Wilson for a share, Newcombe's method 10 for a difference on the same
-  questions, a paired bootstrap over dialogues for a difference of losses. p is McNemar's exact
-  two-sided test. Wilson, Newcombe and McNemar take questions as independent; where several are
-  about one condition, the interval "by condition" draws whole conditions, and a model is called
-  better or worse only when both intervals agree.
-- Questions from the source of the training data measure whether that was learnt, and no more.
-- Picking letters is not treating patients. Nothing here measures triage in free conversation,
-  omissions, doses, or whether a clinician would agree: a good score is no clearance for use.
+- Intervals are 95%: Wilson's for a share (with the effective number of items where several are
+  about one case), Student's t with cluster-robust errors for a mean, Newcombe's method 10 for a
+  difference of shares on the same items, a paired bootstrap for other differences. p is McNemar's
+  exact test, or a sign-flip test over cases; it is corrected over the tasks of one pair of models
+  (Holm).
+- What has no score (a reply that names no letter, a prompt that does not fit) is *unscored*: it is
+  counted apart, and is neither right nor wrong. Two models are compared on what both have a score
+  for.
+- Nothing here measures whether a clinician would agree: a good score is no clearance for use.
 """
 
 
-def screen_table(results: Results, published: str) -> str:
-    """The scores in plain columns, one model a line; * marks what the Modelfile names."""
-    return _columns((_HEADINGS, *_rows(results, published)))
+def screen_table(results: Results) -> str:
+    """The scores in columns, a model a line (* is what the Modelfile names), and the verdict."""
+    return "\n".join([_columns(list(_rows(results))), "", *verdict_lines(results.gate)])
 
 
-def markdown(results: Results, published: str) -> str:
+def verdict_lines(gate: Gate) -> list[str]:
+    """The verdict, and every reason when it is no."""
+    asked = [check for check in gate.checks if check.asked]
+    failed = [check for check in gate.checks if not check.passed]
+    if gate.passed:
+        return [f"gate: passed ({len(asked)} checks)"]
+    head = f"gate: NOT PASSED, {len(failed)} of {len(gate.checks)} checks; this is not published:"
+    return [head, *(f"  - {check.name}: {check.reason}" for check in failed)]
+
+
+def markdown(results: Results) -> str:
     """The whole report."""
-    lines = ["# Evaluation", ""]
-    lines += _markdown_table((_HEADINGS, *_rows(results, published)))
-    lines += ["", f"\\* what the Modelfile publishes: {published}.", "", *_how(results)]
+    gate = results.gate
+    lines = ["# Evaluation", "", f"**{verdict_lines(gate)[0]}**", ""]
+    lines += [f"- {check.name}: {check.reason}." for check in gate.checks if not check.passed]
+    lines += ["", *_table(list(_rows(results)))]
+    lines += ["", f"\\* what the Modelfile publishes: {results.published}."]
     lines += ["", "## In words", ""]
-    lines += [f"- {sentence}" for c in results.comparisons for sentence in _sentences(c)]
-    lines += _floor(results)
-    lines += _families(results)
-    return "\n".join(lines) + "\n\n" + _MEASURES
+    lines += [f"- {_sentence(results, one)}" for one in results.comparisons if _told(results, one)]
+    lines += list(_floors(results))
+    lines += list(_groups(results))
+    lines += ["", "## Every check of the gate", ""]
+    lines += _table(
+        [
+            ("check", "model", "task", "wanted", "found", "held"),
+            *(
+                (c.name, c.model, c.task or "", c.threshold, c.value, _held(c.passed, c.asked))
+                for c in gate.checks
+            ),
+        ]
+    )
+    lines += ["", *_how(results), "", _METHODS]
+    return "\n".join(lines)
 
 
-def plot_accuracy(results: Results, path: Path) -> None:
-    """Write the accuracy of every model, with its interval, as an SVG of the same bytes always."""
+def plot_scores(results: Results, path: Path) -> None:
+    """Write every share and score with its interval as an SVG of the same bytes always."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    shares = {score.name: score.accuracy for score in results.scores if score.accuracy}
-    figure = Figure(figsize=(6.4, 0.5 + 0.45 * len(shares)), layout="constrained")
-    axes = figure.subplots()
-    for place, share in enumerate(shares.values()):
-        around = [[100 * (share.value - share.low)], [100 * (share.high - share.value)]]
-        axes.errorbar(100 * share.value, place, xerr=around, fmt="o", color="#1f4e79", capsize=4)
-    axes.set_yticks(range(len(shares)), list(shares))
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("questions right, % (95% interval)")
-    axes.grid(axis="x", alpha=0.3)
+    tasks = [t for t in results.tasks if t.measure.unit != "nats a token" and t.items]
+    rows = max(1, len(tasks))
+    figure = Figure(figsize=(7, 0.6 + rows * (0.35 + 0.22 * len(results.models))))
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(rows, 1, squeeze=False)[:, 0]
+    for axes, task in zip(panels, tasks, strict=False):
+        shown = [(m.name, r.score) for m in results.models if (r := m.run(task.name)) and r.score]
+        for place, (_, score) in enumerate(shown):
+            low, high = max(score.low, -1.0), min(score.high, 1.0)
+            around = [[100 * (score.value - low)], [100 * (high - score.value)]]
+            axes.errorbar(
+                100 * score.value, place, xerr=around, fmt="o", color="#1f4e79", capsize=3
+            )
+        axes.set_yticks(range(len(shown)), [name for name, _ in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set_xlim(min(0, *(100 * max(s.low, -1.0) for _, s in shown), 0), 100)
+        axes.set_title(
+            f"{task.name}: {task.measure.name}, % (95% interval)", fontsize=9, loc="left"
+        )
+        axes.grid(axis="x", alpha=0.3)
+    if not tasks:
+        panels[0].set_axis_off()
     with rc_context({"svg.hashsalt": "medllm"}):
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-_HEADINGS = (
-    "model",
-    "MB",
-    "right",
-    "95% interval",
-    "unscorable",
-    "vs base",
-    "95% interval",
-    "McNemar p",
-    "loss",
-    "perplexity",
-    "ends",
-)
+def score_text(task: TaskRecord, score: Estimate | None) -> str:
+    """A score with its interval in the task's own unit; – without one."""
+    if score is None:
+        return "–"
+    if task.measure.unit == "share":
+        return f"{100 * score.value:.1f}% ({100 * score.low:.1f}–{100 * score.high:.1f})"
+    if task.measure.unit == "nats a token":
+        return f"{score.value:.4f}"
+    return f"{score.value:.3f}"
 
 
-def _rows(results: Results, published: str) -> list[tuple[str, ...]]:
-    against_base = {c.model: c for c in results.comparisons if c.against == _base(results)}
-    rows: list[tuple[str, ...]] = []
-    for run, score in zip(results.runs, results.scores, strict=True):
-        compared = against_base.get(score.name)
-        change = compared.accuracy if compared else None
-        rows.append(
-            (
-                score.name + (" *" if score.name == published else ""),
-                f"{run.bytes / 1e6:.1f}",
-                _percent(score.accuracy.value) if score.accuracy else "–",
-                _interval(score.accuracy) if score.accuracy else "–",
-                str(score.unscorable) if score.accuracy else "–",
-                _points(change.value) if change else "–",
-                f"{_points(change.low)} to {_points(change.high)}" if change else "–",
-                _p(compared.mcnemar_p).removeprefix("= ") if compared else "–",
-                f"{score.loss.nats:.4f}" if score.loss else "–",
-                f"{score.loss.perplexity:.4g}" if score.loss else "–",
-                f"{score.ends_by_itself.count}/{score.ends_by_itself.items}"
-                if score.ends_by_itself
-                else "–",
-            )
+def _rows(results: Results) -> Iterator[tuple[str, ...]]:
+    tasks = [task for task in results.tasks if task.items]
+    against = [t for t in tasks if t.kind == "choice"]
+    yield (
+        "model",
+        "MB",
+        *(task.name for task in tasks),
+        *(f"{task.name} vs base" for task in against),
+        "unscored",
+    )
+    base = results.models[0].name
+    for model in results.models:
+        compared = [results.comparison(task.name, model.name, base) for task in against]
+        yield (
+            model.name + (" *" if model.name == results.published else ""),
+            f"{model.bytes / 1e6:.1f}",
+            *(_cell(task, model) for task in tasks),
+            *(_points(one) for one in compared),
+            str(sum(run.unscored for run in model.runs)),
         )
-    return rows
+
+
+def _cell(task: TaskRecord, model: ModelRecord) -> str:
+    run = model.run(task.name)
+    return score_text(task, run.score) if run else "–"
+
+
+def _points(compared: Comparison | None) -> str:
+    if compared is None:
+        return "–"
+    return f"{100 * compared.difference.value:+.1f} {_span(compared, 100)}"
+
+
+def _span(compared: Comparison, times: float = 1) -> str:
+    digits = 1 if times == 100 else 4
+    return f"({times * compared.low:+.{digits}f} to {times * compared.high:+.{digits}f})"
+
+
+def _told(results: Results, compared: Comparison) -> bool:
+    """The report's sentences are about the published model; results.json has the others."""
+    return compared.model == results.published
+
+
+def _sentence(results: Results, compared: Comparison) -> str:
+    task = results.task(compared.task)
+    share = task.measure.unit == "share"
+    value, unit = compared.difference.value, " points" if share else ""
+    shown = f"{100 * value:+.1f}" if share else f"{value:+.4f}"
+    p = f"; p {_p(compared.p_adjusted)}" if compared.p_adjusted is not None else ""
+    text = (
+        f"**{compared.model}** against {compared.against}, {task.name} ({task.measure.name}): "
+        f"{shown}{unit} {_span(compared, 100 if share else 1)}{p}"
+    )
+    if compared.left_out:
+        text += f"; {compared.left_out} of {len(task.items)} items left out"
+    better = _better(task, compared.low, compared.high)
+    return f"{text}. {better}"
+
+
+def _better(task: TaskRecord, low: float, high: float) -> str:
+    if low <= 0 <= high:
+        return "These items do not tell the two apart."
+    up = low > 0
+    good = up == (task.measure.better == "higher")
+    return "It is better on these items." if good else "**It is worse on these items.**"
+
+
+def _floors(results: Results) -> Iterator[str]:
+    """Which models are not shown to beat one letter said to every question."""
+    for task in results.tasks:
+        if task.floor is None:
+            continue
+        low = [
+            model.name
+            for model in results.models
+            if (run := model.run(task.name)) and run.score and run.score.low <= task.floor
+        ]
+        if low:
+            yield (
+                f"- **{task.name}: one letter for every question gets {task.floor:.1%}: not shown "
+                f"to do better than that: {', '.join(low)}.**"
+            )
+
+
+def _groups(results: Results) -> Iterator[str]:
+    """Scores by kind of item, where a task has several kinds."""
+    for task in results.tasks:
+        runs = [(m, run) for m in results.models if (run := m.run(task.name)) and run.groups]
+        names = list(dict.fromkeys(name for _, run in runs for name in run.groups))
+        if len(names) < 2 or len(names) > 24:
+            continue
+        yield from ("", f"## {task.name}, by kind", "")
+        rows = [("kind", "items", *(model.name for model, _ in runs))]
+        for name in names:
+            counts = [run.groups[name].items for _, run in runs if name in run.groups]
+            scores = (score_text(task, run.groups.get(name)) for _, run in runs)
+            rows.append((name, str(max(counts)), *scores))
+        yield from _table(rows)
 
 
 def _how(results: Results) -> list[str]:
-    engines = [
-        f"{engine} ({', '.join(run.served_as or run.name for run in group)})"
-        for engine, group in _by_engine(results.runs)
-    ]
-    lines = ["## How", ""]
-    if results.questions:
-        items = len(results.runs[0].answers)
-        lines += [f"- Questions: {items} of {results.questions}, run by {', '.join(engines)}."]
-    else:
-        lines += ["- No questions are configured (eval.questions): only loss is reported."]
-    loss = results.scores[0].loss
-    if loss:
+    lines = ["## What was asked", ""]
+    for task in results.tasks:
+        unusable = f"; {len(task.unusable)} rows cannot be used" if task.unusable else ""
         lines += [
-            f"- Loss: {loss.tokens} tokens of {loss.dialogues} held-out dialogues, always by "
-            "llama.cpp in this process on the same GGUF files (Ollama gives no log probabilities "
-            f"of a prompt); {results.dialogues_shortened} shortened and "
-            f"{results.dialogues_dropped} left out for a context of {results.context} tokens."
+            f"- **{task.name}** ({task.card.title}): {len(task.items)} items of {task.data}"
+            f"{unusable}. {task.card.measures} *Not measured:* {task.card.does_not} "
+            f"Licence: {task.card.licence}."
+        ]
+        lines += [f"  - {one.id}: {one.reason}" for one in task.unusable[:10]]
+    lines += ["", "## Who was asked", ""]
+    for model in results.models:
+        served = f", as {model.engine.served_as}" if model.engine.served_as else ""
+        digest = f", digest {model.engine.digest[:12]}" if model.engine.digest else ""
+        lines += [
+            f"- **{model.name}**: {model.file} (sha256 {model.sha256[:12]}) on "
+            f"{model.engine.program}{served}{digest}."
         ]
     system = " ".join((results.system or "none").split())
-    return [*lines, f"- System message with every question, the Modelfile's: {system}"]
+    lines += [f"- System message before every item, the Modelfile's: {system}"]
+    lines += [f"- Context: {results.context} tokens; seed {results.seed}."]
+    return lines + [f"- {note}" for note in results.notes]
 
 
-def _by_engine(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
-    engines = dict.fromkeys(run.engine for run in runs)
-    return [(engine, [run for run in runs if run.engine == engine]) for engine in engines]
+def _held(passed: bool, asked: bool) -> str:
+    if not asked and passed:
+        return "not asked"
+    return "yes" if passed else "**no**"
 
 
-def _sentences(compared: Comparison) -> list[str]:
-    names = f"**{compared.model}** against {compared.against}"
-    sentences = []
-    if compared.accuracy:
-        text = (
-            f"{names}: {_points(compared.accuracy.value)} points right "
-            f"({_span(compared.accuracy)}; p {_p(compared.mcnemar_p)}); "
-            f"{compared.only_model_right} questions only it got right, "
-            f"{compared.only_against_right} only {compared.against}"
-        )
-        if compared.clustered:
-            text += f"; by condition {_span(compared.clustered)}"
-        sentences.append(f"{text}. {_verdict(compared)}")
-    if compared.loss:
-        loss = compared.loss
-        sign = "lower" if loss.value < 0 else "higher"
-        sentences.append(
-            f"{names}: loss {abs(loss.value):.4f} nats a token {sign} "
-            f"(95% interval of the difference {loss.low:+.4f} to {loss.high:+.4f})."
-        )
-    return sentences
-
-
-def _floor(results: Results) -> list[str]:
-    """Which models are not shown to beat one letter said to every question."""
-    floor = results.one_letter
-    low = [s.name for s in results.scores if floor and s.accuracy and s.accuracy.low <= floor.value]
-    if floor is None or not low:
-        return []
-    text = f"One letter for every question gets {_percent(floor.value)}"
-    return [f"- **{text}: not shown to do better than that: {', '.join(low)}.**"]
-
-
-def _verdict(compared: Comparison) -> str:
-    """What the intervals allow to say; the less sure one of the two decides."""
-    intervals = [one for one in (compared.accuracy, compared.clustered) if one is not None]
-    if min(interval.low for interval in intervals) > 0:
-        return "It is better on these questions."
-    if max(interval.high for interval in intervals) < 0:
-        return "**It is worse on these questions.**"
-    return "These questions do not tell the two apart."
-
-
-def _families(results: Results) -> list[str]:
-    names = list(dict.fromkeys(name for s in results.scores for name in s.families))
-    if len(names) < 2:
-        return []
-    rows: list[tuple[str, ...]] = [("model", *names)]
-    for score in results.scores:
-        shares = [score.families[name] for name in names]
-        rows.append((score.name, *(f"{_percent(s.value)} of {s.items}" for s in shares)))
-    return ["", "## By kind of question", "", *_markdown_table(rows)]
-
-
-def _base(results: Results) -> str:
-    return results.scores[0].name
-
-
-def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in rows]
     return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
 
 
@@ -212,23 +258,5 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}"
-
-
-def _interval(share: Share) -> str:
-    return f"{100 * share.low:.1f}–{100 * share.high:.1f}"
-
-
-def _span(difference: Difference) -> str:
-    return f"95% interval {_points(difference.low)} to {_points(difference.high)}"
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "–"
+def _p(p: float) -> str:
     return "< 0.0001" if p < 1e-4 else f"= {p:.4f}"

@@ -7,15 +7,16 @@ dialogue, so that two models can be compared dialogue by dialogue.
 
 from __future__ import annotations
 
-import math
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from medllm.eval.engines.journal import Journal
+from medllm.eval.engines.speaker import Said
+from medllm.eval.records import Sample, TaskRecord
 from medllm.pipeline.data.schema import Dialogue, read_dialogues
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import FORMATS
@@ -42,15 +43,6 @@ class HeldOutSet:
     items: list[HeldOut] = field(default_factory=list)
     shortened: int = 0  # lost their last exchanges
     dropped: int = 0  # the first exchange alone is longer than the context
-
-
-class DialogueLoss(BaseModel):
-    """What one dialogue cost a model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str
-    nats: float = Field(description="−Σ ln p over the assistant's tokens")
-    tokens: int = Field(description="how many tokens that is")
 
 
 def sample_dialogues(path: Path, limit: int, seed: int) -> list[Dialogue]:
@@ -80,8 +72,36 @@ def held_out(
     return found
 
 
-def dialogue_loss(engine: EmbeddedEngine, item: HeldOut) -> DialogueLoss:
-    """Score one dialogue.
+class Losses:
+    """The task "loss": measured in this process, because no server tells a prompt's logprobs."""
+
+    def __init__(self, record: TaskRecord, items: Sequence[HeldOut]) -> None:
+        """``record.items`` stand for the dialogues, in the same order."""
+        self.record, self._items = record, items
+
+    def samples(self, engine: EmbeddedEngine, sha256: str, journal: Journal) -> tuple[Sample, ...]:
+        """The loss of every dialogue, in nats a token; weights are tokens."""
+        return tuple(self._sample(item, engine, sha256, journal) for item in self._items)
+
+    def _sample(
+        self, item: HeldOut, engine: EmbeddedEngine, sha256: str, journal: Journal
+    ) -> Sample:
+        key = f"loss {sha256} {hashlib.sha256(str(item.input_ids).encode()).hexdigest()}"
+        said = journal.get(key)
+        if said is None:
+            nats, tokens = dialogue_loss(engine, item)
+            said = Said(text="", tokens=tokens, ended=False, first={"nats": nats})
+            journal.put(key, said)
+        return Sample(
+            id=item.id,
+            score=(said.first or {})["nats"] / said.tokens,
+            weight=float(said.tokens),
+            how="log probabilities",
+        )
+
+
+def dialogue_loss(engine: EmbeddedEngine, item: HeldOut) -> tuple[float, int]:
+    """−Σ ln p over the assistant's tokens of a dialogue, and how many tokens that is.
 
     Raises MedllmError when the GGUF reads other tokens in it than training did: its loss would
     not be the loss of what was trained.
@@ -94,15 +114,4 @@ def dialogue_loss(engine: EmbeddedEngine, item: HeldOut) -> DialogueLoss:
             "Run the stages from base on again with one tokenizer.",
         )
     logprobs = engine.token_logprobs(item.input_ids, item.assistant_mask)
-    return DialogueLoss(id=item.id, nats=-float(logprobs.sum()), tokens=len(logprobs))
-
-
-def mean_loss(losses: Sequence[DialogueLoss]) -> float:
-    """Nats a token, over all tokens of all dialogues; NaN when there is none."""
-    tokens = sum(loss.tokens for loss in losses)
-    return sum(loss.nats for loss in losses) / tokens if tokens else math.nan
-
-
-def perplexity(losses: Sequence[DialogueLoss]) -> float:
-    """exp of the mean loss: how many equally likely tokens the model hesitates between."""
-    return math.exp(min(mean_loss(losses), 700.0))
+    return -float(logprobs.sum()), len(logprobs)

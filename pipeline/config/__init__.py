@@ -5,6 +5,7 @@ default. A key at the top of the file (``seed``, ``version`` …) is the value f
 has a key of that name and does not set it itself.
 """
 
+from medllm.pipeline.config.evaluation import EvalConfig, GateConfig, TaskConfig
 from medllm.pipeline.config.load import RunConfig, RunPaths, load_config
 from medllm.pipeline.config.sections import (
     BaseConfig,
@@ -14,7 +15,6 @@ from medllm.pipeline.config.sections import (
     ConvertConfig,
     Count,
     CreateConfig,
-    EvalConfig,
     FidelityConfig,
     FormatName,
     ImatrixConfig,
@@ -30,7 +30,6 @@ from medllm.pipeline.config.sections import (
     TermsConfig,
     TinyConfig,
     TrainConfig,
-    VectorsConfig,
     Version,
 )
 
@@ -45,6 +44,7 @@ __all__ = [
     "EvalConfig",
     "FidelityConfig",
     "FormatName",
+    "GateConfig",
     "ImatrixConfig",
     "MergeConfig",
     "ModelfileConfig",
@@ -57,10 +57,10 @@ __all__ = [
     "Section",
     "Share",
     "SourceConfig",
+    "TaskConfig",
     "TermsConfig",
     "TinyConfig",
     "TrainConfig",
-    "VectorsConfig",
     "Version",
     "load_config",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from medllm.pipeline.config.evaluation import EvalConfig, GateConfig, TaskConfig
 from medllm.pipeline.config.sections import (
     BaseConfig,
     BundleConfig,
@@ -17,7 +18,6 @@ from medllm.pipeline.config.sections import (
     CleanConfig,
     ConvertConfig,
     CreateConfig,
-    EvalConfig,
     FidelityConfig,
     ImatrixConfig,
     MergeConfig,
@@ -29,7 +29,6 @@ from medllm.pipeline.config.sections import (
     SourceConfig,
     TinyConfig,
     TrainConfig,
-    VectorsConfig,
 )
 from medllm.pipeline.errors import MedllmError
 
@@ -51,7 +50,6 @@ class RunConfig(BaseModel):
     eval: EvalConfig
     push: PushConfig
     bundle: BundleConfig
-    vectors: VectorsConfig
     chat: ChatConfig
 
     @model_validator(mode="after")
@@ -148,7 +146,9 @@ def _section_types() -> dict[str, type[Section]]:
 
 
 def _all_keys() -> list[str]:
-    records: list[type[BaseModel]] = [RunConfig, TinyConfig, SourceConfig, CleanConfig]
+    records: list[type[BaseModel]] = [
+        *(RunConfig, TinyConfig, SourceConfig, CleanConfig, TaskConfig, GateConfig)
+    ]
     records += _section_types().values()
     return sorted({key for record in records for key in record.model_fields} | set(_SHARED_KEYS))
 

@@ -218,16 +218,6 @@ class CreateConfig(Section):
     version: Version | None = Field(None, description="prefix of the tags, as 1.2.0")
 
 
-class EvalConfig(Section):
-    """Scores of base, fine-tune and quants on dialogues and questions nobody trained on."""
-
-    format: FormatName = "llama2"
-    questions: Path | None = Field(None, description="multiple-choice JSONL")
-    max_dialogues: Count = Field(200, description="held-out dialogues scored for loss")
-    max_questions: Count = 1000
-    context: Count = Field(2048, description="num_ctx while evaluating")
-
-
 class TermsConfig(Section):
     """The maintainer's words on the terms of the training data, where a model is handed on."""
 
@@ -263,19 +253,9 @@ class BundleConfig(TermsConfig):
     )
 
 
-class VectorsConfig(Section):
-    """Word2Vec on the prepared dialogues, by which the chat knows a medical question."""
-
-    size: Count = Field(64, description="numbers a word")
-    window: Count = Field(5, description="words to each side that make a context")
-    min_count: Count = Field(3, description="a rarer word gets no vector")
-    epochs: Count = 20
-
-
 class ChatConfig(Section):
     """The chat page and the API of a clinic."""
 
-    model_config = ConfigDict(coerce_numbers_to_str=True)  # emergency_number: 112
     emergency_number: str = Field(
         "your local emergency number (112 in Europe, 911 in North America, 999 in the UK)",
         min_length=2,

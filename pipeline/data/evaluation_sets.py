@@ -52,7 +52,7 @@ def read_items(path: Path) -> Iterator[Item]:
     from tqdm import tqdm
 
     empty = True
-    for row in tqdm(_rows(DataFile(path)), desc=path.name, unit=" items", disable=None):
+    for row in tqdm(read_rows(DataFile(path)), desc=path.name, unit=" items", disable=None):
         empty = False
         if isinstance(row, Dropped):
             raise _refused(path, f"{row.where}: {row.reason}")
@@ -78,7 +78,8 @@ def _refused(path: Path, why: str) -> MedllmError:
 # ---- rows ------------------------------------------------------------------------------------
 
 
-def _rows(file: DataFile) -> Iterator[Row | Dropped]:
+def read_rows(file: DataFile) -> Iterator[Row | Dropped]:
+    """The rows of a public evaluation set, whichever of the layouts the content has."""
     match shape(file):
         case "text":
             return _mmlu(file) if _is_mmlu(next(_records(file), [])) else csv_rows(file)

@@ -35,20 +35,12 @@ def model_card_object(facts: ReleaseFacts, data_refs: Sequence[str]) -> dict[str
 
 
 def _metrics(facts: ReleaseFacts) -> Iterator[dict[str, Any]]:
-    for score in facts.results.scores:
-        if score.accuracy:
-            yield _metric(
-                "accuracy",
-                score.name,
-                score.accuracy.value,
-                score.accuracy.low,
-                score.accuracy.high,
-            )
-        if score.loss:
-            yield _metric("loss, nats a token", score.name, score.loss.nats)
-        if score.ends_by_itself:
-            ends = score.ends_by_itself
-            yield _metric("ends by itself", score.name, ends.value, ends.low, ends.high)
+    tasks = {task.name: task for task in facts.results.tasks}
+    for model in facts.results.models:
+        for run in model.runs:
+            if run.score:
+                kind = f"{run.task}: {tasks[run.task].measure.name}"
+                yield _metric(kind, model.name, run.score.value, run.score.low, run.score.high)
     for quant in facts.fidelity.quants if facts.fidelity else ():
         if quant.published:
             for name, found in (

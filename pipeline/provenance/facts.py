@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from medllm.convert.fidelity.memory import Memory, expected_memory
 from medllm.convert.inspect_gguf import GgufFacts, check_gguf
-from medllm.eval.results import Comparison, Results, Score
+from medllm.eval.records import Comparison, ModelRecord, Results
 from medllm.pipeline.config import RunPaths
 from medllm.pipeline.data.reporting.report import PrepareReport
 from medllm.pipeline.errors import MedllmError
@@ -92,22 +92,24 @@ class ReleaseFacts:
         parts = {name: one.model_dump(mode="json") for name, one in self.manifests.items()}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def score(self) -> Score:
-        """The published model's scores."""
-        return next(one for one in self.results.scores if one.name == self.published)
+    def evaluated(self) -> ModelRecord:
+        """What the evaluation says of the published model."""
+        return self.results.model(self.published)
 
-    def against_base(self) -> Comparison | None:
-        """The published model compared with the base, where both were scored."""
-        base = self.results.scores[0].name
+    def against_base(self) -> tuple[Comparison, ...]:
+        """The published model compared with the base, task by task."""
+        base = next(one.name for one in self.results.models if one.role == "base")
         pairs = self.results.comparisons
-        return next(
-            (one for one in pairs if (one.model, one.against) == (self.published, base)), None
-        )
+        return tuple(one for one in pairs if (one.model, one.against) == (self.published, base))
 
     @property
     def published(self) -> str:
         """The published model's name in the evaluation."""
-        return next(run.name for run in self.results.runs if run.sha256 == self.file.sha256)
+        return next(
+            one.name
+            for one in self.results.models
+            if one.role == "published" and one.sha256 == self.file.sha256
+        )
 
 
 def read_facts(paths: RunPaths) -> ReleaseFacts:
@@ -121,7 +123,9 @@ def read_facts(paths: RunPaths) -> ReleaseFacts:
     record = read_modelfile(paths.stage("modelfile") / "Modelfile")
     gguf = check_gguf(paths.stage("modelfile") / record.source)
     file = manifests["quantize"].outputs.get(gguf.path.name)
-    if file is None or file.sha256 not in {run.sha256 for run in results.runs}:
+    if file is None or file.sha256 not in {
+        one.sha256 for one in results.models if one.role == "published"
+    }:
         raise MedllmError(
             f"The evaluation in {paths.stage('eval')} did not score {gguf.path.name}.",
             "Run stage eval again.",

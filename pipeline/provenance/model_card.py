@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medllm.eval.records import Difference, Share
-from medllm.eval.results import Score
+from medllm.eval.records import Difference
+from medllm.eval.report.text import score_text
 from medllm.pipeline.data.reporting.card import PUBLISHING
 from medllm.pipeline.markdown import plain, table
 from medllm.pipeline.provenance.facts import ReleaseFacts
@@ -120,36 +120,40 @@ def _setting(value: object) -> str:
 
 
 def _evaluation(facts: ReleaseFacts) -> Iterator[str]:
-    results, against = facts.results, facts.against_base()
+    results = facts.results
     yield "\n## Evaluation\n"
-    rows = [
-        (
-            f"{one.name} (this model)" if one.name == facts.published else one.name,
-            share_text(one.accuracy),
-            _loss(one),
-            f"{one.ends_by_itself.count} of {one.ends_by_itself.items}"
-            if one.ends_by_itself
-            else "not measured",
-        )
-        for one in results.scores
-    ]
-    yield from table(
-        ("model", "right (95% interval)", "loss, nats a token", "ends by itself"), rows
-    )
-    if against and against.accuracy:
+    gate = results.gate
+    failed = [check.reason for check in gate.checks if not check.passed]
+    if gate.passed:
+        yield f"**Passed** all {len(gate.checks)} checks of its gate.\n"
+    else:
+        yield f"**Not passed**: {len(failed)} of {len(gate.checks)} checks of its gate failed.\n"
+        yield from (f"- {plain(reason)}." for reason in failed)
+        yield ""
+    tasks = [task for task in results.tasks if task.items]
+    rows = []
+    for model in results.models:
+        runs = [(task, model.run(task.name)) for task in tasks]
+        name = f"{model.name} (this model)" if model.name == facts.published else model.name
+        rows.append((name, *(score_text(task, run.score if run else None) for task, run in runs)))
+    headings = [f"{task.name}: {task.measure.name} ({len(task.items)})" for task in tasks]
+    yield from table(("model", *headings), rows)
+    for one in facts.against_base():
+        share = results.task(one.task).measure.unit == "share"
         yield (
-            f"\nAgainst {plain(against.against)}, on the same questions: "
-            f"{_points(against.accuracy)} percentage points"
-            + (f", by condition {_points(against.clustered)}" if against.clustered else "")
+            f"\n{plain(one.task)} against {plain(one.against)}, on the same {one.items} items: "
+            f"{points_text(one.difference, share=share)}"
+            + (f", by case {points_text(one.clustered, share=share)}" if one.clustered else "")
             + "."
         )
-    if results.one_letter:
-        yield (
-            f"\nOne letter said to every question gets {100 * results.one_letter.value:.1f}%: "
-            "what does not clearly beat that, knows nothing of these questions."
-        )
-    questions = plain(results.questions) if results.questions else "none were configured"
-    yield f"\nQuestions: {questions}. Methods and intervals: EVALUATION.md in the release."
+    for task in tasks:
+        yield f"\n{plain(task.name)}: {task.card.measures} Not measured: {task.card.does_not}"
+        if task.floor is not None:
+            yield (
+                f"\nOne letter said to every question gets {100 * task.floor:.1f}%: what does not "
+                "clearly beat that, knows nothing of these questions."
+            )
+    yield "\nMethods and intervals: EVALUATION.md in the release."
 
 
 def _fidelity(facts: ReleaseFacts) -> Iterator[str]:
@@ -192,22 +196,9 @@ def _origin(facts: ReleaseFacts) -> Iterator[str]:
     yield "\nPackages: " + ", ".join(f"{plain(k)} {plain(v)}" for k, v in packages.items()) + "."
 
 
-def share_text(share: Share | None) -> str:
-    """A share in percent with its interval."""
-    if share is None:
-        return "not measured"
-    return (
-        f"{100 * share.value:.1f}% ({100 * share.low:.1f} to {100 * share.high:.1f}; "
-        f"{share.items} questions)"
-    )
-
-
-def _loss(score: Score) -> str:
-    return f"{score.loss.nats:.4f}" if score.loss else "not measured"
-
-
-def _points(difference: Difference) -> str:
-    return (
-        f"{100 * difference.value:+.1f} ({100 * difference.low:+.1f} to "
-        f"{100 * difference.high:+.1f})"
-    )
+def points_text(difference: Difference, *, share: bool) -> str:
+    """A difference with its interval, in percentage points or as it is."""
+    value, low, high = difference.value, difference.low, difference.high
+    if share:
+        return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) percentage points"
+    return f"{value:+.4f} ({low:+.4f} to {high:+.4f})"

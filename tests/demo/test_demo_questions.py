@@ -10,7 +10,7 @@ import pytest
 from demo.conditions import load_conditions
 from demo.generate import SEED
 from demo.questions import FAMILIES, PHRASINGS, Item, build_items, held_out, layout
-from medllm.eval.tasks.questions import load_questions
+from medllm.eval.tasks.choice_files import read_questions
 
 DATA = Path(__file__).parents[2] / "demo" / "data"
 CONDITIONS = {condition.id: condition for condition in load_conditions()}
@@ -108,5 +108,5 @@ def test_training_answers_in_emergencies_name_emergency_services(
 
 def test_evaluation_asks_in_the_layout_of_training(items: list[Item]) -> None:
     prompts = {item.id: item.prompt for item in items if item.held_out}
-    loaded = load_questions(DATA / "questions.jsonl", limit=10_000)
+    loaded = read_questions(DATA / "questions.jsonl").questions
     assert {question.id: question.text() for question in loaded} == prompts

@@ -150,7 +150,6 @@ def small_run(
 ) -> RunPaths:
     """The base says A on and on, Q8_0 says B; the fine-tune ends before it says anything."""
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
-    monkeypatch.setattr("medllm.eval.evaluate.ENDING_TOKENS", 40)
     modelfile = Modelfile(
         source="../quantize/medllm-q8_0.gguf",
         template=FORMATS["llama2"].go_template,

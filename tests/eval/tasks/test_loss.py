@@ -10,11 +10,8 @@ import pytest
 
 from medllm.eval.engines.embedded import EmbeddedEngine
 from medllm.eval.tasks.loss import (
-    DialogueLoss,
     dialogue_loss,
     held_out,
-    mean_loss,
-    perplexity,
     sample_dialogues,
 )
 from medllm.pipeline.data.schema import Dialogue
@@ -57,11 +54,8 @@ def test_loss_equals_the_cross_entropy_of_training(gguf_file: Path, checkpoint: 
     items = held_out(DIALOGUES, checkpoint, "llama2", 512).items
     with closing(EmbeddedEngine(gguf_file, "llama2", 512)) as engine:
         losses = [dialogue_loss(engine, item) for item in items]
-    assert [loss.nats / loss.tokens for loss in losses] == pytest.approx(wanted, abs=2e-3)
-    assert sum(loss.tokens for loss in losses) == rows.supervised_tokens
-    mean = sum(loss.nats for loss in losses) / rows.supervised_tokens
-    assert mean_loss(losses) == pytest.approx(mean)
-    assert perplexity(losses) == pytest.approx(math.exp(mean))
+    assert [nats / tokens for nats, tokens in losses] == pytest.approx(wanted, abs=2e-3)
+    assert sum(tokens for _, tokens in losses) == rows.supervised_tokens
 
 
 def test_a_model_that_knows_the_reply_loses_nothing(
@@ -72,7 +66,7 @@ def test_a_model_that_knows_the_reply_loses_nothing(
     path = favour({"▁doctor": 9.0, "</s>": 9.0, "▁": 9.0})
     with closing(EmbeddedEngine(path, "llama2", 512)) as engine:
         loss = dialogue_loss(engine, item.items[0])
-    assert loss.nats / loss.tokens == pytest.approx(math.log(3), abs=0.05)
+    assert loss[0] / loss[1] == pytest.approx(math.log(3), abs=0.05)
 
 
 def test_long_dialogues_lose_whole_exchanges_and_are_counted(
@@ -85,7 +79,7 @@ def test_long_dialogues_lose_whole_exchanges_and_are_counted(
     assert (found.shortened, found.dropped) == (1, 1)
     assert len(found.items[0].input_ids) < 96
     with closing(EmbeddedEngine(gguf_file, "llama2", 96)) as engine:
-        assert dialogue_loss(engine, found.items[0]).tokens == sum(found.items[0].assistant_mask)
+        assert dialogue_loss(engine, found.items[0])[1] == sum(found.items[0].assistant_mask)
 
 
 def test_other_tokens_than_in_training_are_refused(checkpoint: Path, gguf_file: Path) -> None:
@@ -106,8 +100,3 @@ def test_a_sample_follows_its_seed_and_keeps_the_order(tmp_path: Path) -> None:
     assert first != [d.id for d in sample_dialogues(path, 10, seed=2)]
     assert len(sample_dialogues(path, 99, seed=1)) == 50
     assert json.loads(lines[0])["id"] == "d00"
-
-
-def test_no_tokens_no_loss() -> None:
-    assert math.isnan(mean_loss([]))
-    assert perplexity([DialogueLoss(id="x", nats=1e6, tokens=1)]) < math.inf

@@ -25,9 +25,9 @@ def test_the_card_says_what_the_run_recorded(facts: ReleaseFacts) -> None:
     assert "fine-tune of example/base at commit aaaaaaaa" in card
     assert facts.file.sha256 in card
     assert "| Invented \\| dialogues | 12 of 12 | CC-BY-4.0 |" in card
-    assert "| medllm Q4\\_K\\_M (this model) | 75.0% (30.1 to 95.4; 4 questions) | 0.5000 |" in card
-    assert "| base F16 | 25.0% (4.6 to 69.9; 4 questions)" in card
-    assert "Against base F16, on the same questions: +50.0 (" in card
+    assert "| medllm Q4\\_K\\_M (this model) | 75.0% (30.1–95.4) |" in card
+    assert "| base F16 | 25.0% (4.6–69.9) |" in card
+    assert "questions against base F16, on the same 4 items: +50.0 (" in card
     assert "3 replaced (surrogates)" in card
     assert "| learning\\_rate | 0.0002 |" in card
     assert "Not measured for this run." in model_card(replace(facts, fidelity=None))
@@ -62,7 +62,7 @@ def test_the_bill_names_every_part(facts: ReleaseFacts) -> None:
     assert data["licenses"] == [{"license": {"name": "CC-BY-4.0"}}]
     assert data["data"] == [{"type": "dataset", "name": "Invented | dialogues"}]
     assert {
-        "type": "accuracy",
+        "type": "questions: right",
         "slice": "medllm Q4_K_M",
         "value": "0.75",
         "confidenceInterval": {"lowerBound": "0.300642", "upperBound": "0.954413"},
