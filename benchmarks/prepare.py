@@ -132,7 +132,11 @@ def medllm(rows: list[dict[str, str]], base: Path, workers: int, privacy: str) -
         path = Path(folder) / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         config = PrepareConfig.model_validate(
-            {"sources": [{"name": "healthcaremagic", "path": path}], "privacy": privacy}
+            {
+                "sources": [{"name": "healthcaremagic", "path": path}],
+                "privacy": privacy,
+                "evaluation_sets": EVALUATION,
+            }
         )
         out = Path(folder) / "out"
         out.mkdir()

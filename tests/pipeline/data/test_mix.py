@@ -41,6 +41,7 @@ def run(
         "validation_share": 0.15,
         "test_share": 0.15,
         "privacy": "off",
+        "canaries": 0,
         "near_duplicates": 0.95,
         **settings,
     }

@@ -66,6 +66,7 @@ def config(path: Path, name: str = "healthcaremagic", /, **settings_: object) ->
         "validation_share": 0.2,
         "test_share": 0.2,
         "privacy": "off",
+        "canaries": 0,
         "clean": {"min_answer_characters": 0, "languages": [], "max_other_share": 1},
         **settings_,
     }
