@@ -18,7 +18,7 @@ MEDLLM := $(VENV)/bin/medllm
 READY := $(VENV)/.ready
 RUN := build/$(basename $(notdir $(CONFIG)))
 OPTIONS = --config $(CONFIG) $(foreach pair,$(SET),--set $(pair))
-STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval bundle
+STAGES := base prepare train merge convert imatrix quantize fidelity modelfile create eval bundle vectors
 SLICES := $(STAGES:%=$(RUN)/config/%.json)
 manifest = $(RUN)/$(1)/manifest.json
 
@@ -82,6 +82,8 @@ $(call manifest,eval): $(call manifest,base) $(call manifest,prepare) $(call man
 $(call manifest,bundle): $(call manifest,base) $(call manifest,prepare) $(call manifest,train) \
   $(call manifest,quantize) $(call manifest,fidelity) $(call manifest,modelfile) \
   $(call manifest,create) $(call manifest,eval)
+
+$(call manifest,vectors): $(call manifest,prepare)
 
 # ---- the code --------------------------------------------------------------------------------
 

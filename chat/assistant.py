@@ -18,7 +18,8 @@ from typing import Any, Self
 
 from medllm.chat.conversation import checked
 from medllm.chat.domain.greeting import is_greeting
-from medllm.chat.domain.medical import is_medical
+from medllm.chat.domain.medical import MedicalCheck
+from medllm.chat.domain.vectors import WordVectors, load_vectors
 from medllm.chat.events import (
     Done,
     Event,
@@ -33,15 +34,19 @@ from medllm.chat.model import ChatModel, EngineChoice, open_model
 from medllm.chat.redflags.layer import find_red_flags, notice
 from medllm.eval.engines.engine import Sampling
 from medllm.pipeline.config import RunConfig, RunPaths
+from medllm.pipeline.manifest import MANIFEST, verify_files
 from medllm.pipeline.prompts import Message
 
 
 class Chat:
     """A model with the flow before it. Safe to use from many threads."""
 
-    def __init__(self, model: ChatModel, emergency_number: str) -> None:
+    def __init__(
+        self, model: ChatModel, emergency_number: str, vectors: WordVectors | None = None
+    ) -> None:
         """``emergency_number`` is what people call where the chat is used, as shown to them."""
         self._model, self._number = model, emergency_number
+        self._is_medical = MedicalCheck(vectors, model.first_token_logprobs)
         self._stack = ExitStack()
 
     @property
@@ -81,7 +86,7 @@ class Chat:
         def ask_doctor(messages: Conversation) -> Generator[str, None, None]:
             return self._model.stream(messages, sampling, max_tokens)
 
-        flow = build_flow(Parts(checked, find_red_flags, is_medical, is_greeting, ask_doctor))
+        flow = build_flow(Parts(checked, find_red_flags, self._is_medical, is_greeting, ask_doctor))
         trace: list[NodeEntered] = []
         said: list[str] = []
         state: State = {}
@@ -143,7 +148,13 @@ def open_chat(config: RunConfig, paths: RunPaths, engine: EngineChoice = "auto")
     wanted and does not have it.
     """
     with ExitStack() as stack:
-        chat = Chat(open_model(config, paths, engine, stack), config.chat.emergency_number)
+        folder = paths.stage("vectors")
+        vectors = None
+        if (folder / MANIFEST).exists():
+            verify_files(folder)
+            vectors = load_vectors(folder)
+        model = open_model(config, paths, engine, stack)
+        chat = Chat(model, config.chat.emergency_number, vectors)
         chat._stack = stack.pop_all()
         return chat
 

@@ -40,6 +40,10 @@ _STAGES = {
         "Score base, last release and quants, and judge.",
     ),
     "bundle": ("pipeline.bundle.bundle:bundle", "Make the signed bundle for an offline clinic."),
+    "vectors": (
+        "chat.domain.vectors:vectors",
+        "Train the word vectors by which the chat knows a medical question.",
+    ),
 }
 
 

@@ -211,6 +211,16 @@ def verify_inputs(name: str, upstream: str, folder: Path) -> str:
     return manifest.digest(patterns)
 
 
+def verify_files(folder: Path) -> None:
+    """Raise MedllmError when an output of a completed stage is not what the stage wrote."""
+    wrong = _altered(read_manifest(folder), folder)
+    if wrong:
+        raise MedllmError(
+            f"{folder / wrong} is not the file that stage {folder.name} wrote.",
+            f"Delete {folder} and run stage {folder.name} again.",
+        )
+
+
 @contextlib.contextmanager
 def _locked(path: Path, name: str) -> Iterator[None]:
     with path.open("w") as file:

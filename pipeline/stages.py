@@ -55,6 +55,7 @@ INPUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "create": ("receipt.json",),
         "eval": ("results.json", "report.md", "accuracy.svg"),
     },
+    "vectors": {"prepare": ("train.jsonl",)},
 }
 
 # in the order in which they can run

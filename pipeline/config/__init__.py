@@ -30,6 +30,7 @@ from medllm.pipeline.config.sections import (
     TermsConfig,
     TinyConfig,
     TrainConfig,
+    VectorsConfig,
     Version,
 )
 
@@ -61,6 +62,7 @@ __all__ = [
     "TermsConfig",
     "TinyConfig",
     "TrainConfig",
+    "VectorsConfig",
     "Version",
     "load_config",
 ]

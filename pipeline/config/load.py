@@ -29,6 +29,7 @@ from medllm.pipeline.config.sections import (
     SourceConfig,
     TinyConfig,
     TrainConfig,
+    VectorsConfig,
 )
 from medllm.pipeline.errors import MedllmError
 
@@ -50,6 +51,7 @@ class RunConfig(BaseModel):
     eval: EvalConfig
     push: PushConfig
     bundle: BundleConfig
+    vectors: VectorsConfig
     chat: ChatConfig
 
     @model_validator(mode="after")

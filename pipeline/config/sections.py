@@ -253,6 +253,15 @@ class BundleConfig(TermsConfig):
     )
 
 
+class VectorsConfig(Section):
+    """Word2Vec on the prepared dialogues, by which the chat knows a medical question."""
+
+    size: Count = Field(64, description="numbers a word")
+    window: Count = Field(5, description="words to each side that make a context")
+    min_count: Count = Field(3, description="a rarer word gets no vector")
+    epochs: Count = 20
+
+
 class ChatConfig(Section):
     """The chat page and the API of a clinic."""
 
