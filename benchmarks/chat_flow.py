@@ -25,6 +25,7 @@ from medllm.eval.statistics import wilson
 from medllm.pipeline.prompts import Message
 
 DATA = Path(__file__).parent / "chat_flow_data"
+_SOCIAL = "fam/sochx"  # what a patient works and where they live is not medical by itself
 _TURN = 11  # words from which a patient's turn of MTS-Dialog says something of its own
 
 
@@ -66,6 +67,8 @@ def dialogue_turns(folder: Path) -> list[Conversation]:
     for path in sorted(folder.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
+                if row["section_header"].lower() == _SOCIAL:
+                    continue
                 said: list[Message] = []
                 for line in row["dialogue"].splitlines():
                     speaker, _, text = line.partition(":")

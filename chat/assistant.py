@@ -20,6 +20,7 @@ from medllm.chat.conversation import checked
 from medllm.chat.domain.greeting import is_greeting
 from medllm.chat.domain.medical import MedicalCheck
 from medllm.chat.domain.vectors import WordVectors, load_vectors
+from medllm.chat.doses import begun, marked
 from medllm.chat.events import (
     Done,
     Event,
@@ -84,7 +85,7 @@ class Chat:
         started = time.monotonic()
 
         def ask_doctor(messages: Conversation) -> Generator[str, None, None]:
-            return self._model.stream(messages, sampling, max_tokens)
+            return marked(begun(self._model.stream(messages, sampling, max_tokens)))
 
         flow = build_flow(Parts(checked, find_red_flags, self._is_medical, is_greeting, ask_doctor))
         trace: list[NodeEntered] = []

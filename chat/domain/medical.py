@@ -14,19 +14,21 @@ from collections.abc import Callable, Sequence
 
 from medllm.chat.domain.greeting import is_greeting
 from medllm.chat.domain.vectors import WordVectors, words_of
-from medllm.chat.domain.words import MEDICAL, is_medical_word
+from medllm.chat.domain.words import MEDICAL, STUDIES, is_medical_word
 from medllm.chat.flow import GREETING, IDK, Conversation, Verdict
 from medllm.chat.redflags.spelling import corrected
 from medllm.pipeline.prompts import Message
 
-LOW, HIGH = 0.45, 0.50
+LOW, HIGH = 0.24, 0.50
 _TURNS = 3  # earlier exchanges that make a follow-up medical
-_SHORT = 12  # words of a follow-up that needs no question before it
+_SHORT = 12  # words of a follow-up that may ask by itself
 _STRANGE, _SELDOM = 9, 20  # letters of a word hardly counted anywhere: a term, most likely
 _ASKED = (
     "Is this message about someone's health, the body, medicine or care? Answer yes or no.\n\n"
     "Message: {text}"
 )
+# Counted so often in general English, a word says nothing of a subject.
+_COMMON = 200_000
 _MARGIN = math.log(3)  # the model decides when one answer is three times as probable
 
 FirstToken = Callable[[Sequence[Message], int], dict[str, float]]
@@ -63,8 +65,10 @@ class MedicalCheck:
             return 1.0
         if len(word) >= _STRANGE and _is_strange(word):
             return 0.7
-        found = self._vectors.similarity(word) if self._vectors and len(word) > 3 else None
-        return max(found or 0.0, 0.0)
+        study = 0.5 if word in STUDIES else 0.0
+        if self._vectors is None or _is_common(word):
+            return study
+        return max(self._vectors.similarity(word) or 0.0, study)
 
     def _follows(self, conversation: Conversation) -> bool:
         earlier = [
@@ -74,8 +78,8 @@ class MedicalCheck:
         ]
         if not any(self.similarity(text) >= HIGH for text in earlier[-2 * _TURNS :]):
             return False
-        before = conversation[-2].content.rstrip()
-        return before.endswith("?") or len(words_of(conversation[-1].content)) <= _SHORT
+        before, text = conversation[-2].content.rstrip(), conversation[-1].content
+        return before.endswith("?") or "?" not in text or len(words_of(text)) <= _SHORT
 
     def _by_model(self, text: str, score: float) -> Verdict:
         unsure = f"similarity {score:.2f}, unsure"
@@ -95,6 +99,12 @@ def _mass(likely: dict[str, float], answer: str) -> float:
 
 def _unique(text: str) -> list[str]:
     return list(dict.fromkeys(words_of(corrected(text, MEDICAL))))
+
+
+def _is_common(word: str) -> bool:
+    from medllm.pipeline.privacy.vocabulary.english import counted
+
+    return counted(word) > _COMMON
 
 
 def _is_strange(word: str) -> bool:

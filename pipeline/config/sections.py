@@ -265,6 +265,7 @@ class VectorsConfig(Section):
 class ChatConfig(Section):
     """The chat page and the API of a clinic."""
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # emergency_number: 112
     emergency_number: str = Field(
         "your local emergency number (112 in Europe, 911 in North America, 999 in the UK)",
         min_length=2,
