@@ -100,7 +100,8 @@ def load_vectors(folder: Path) -> WordVectors:
     medical = [row for row, word in enumerate(words) if is_medical_word(word)]
     domain = unit[medical].mean(axis=0) if medical else np.zeros(found.shape[1], np.float32)
     domain = domain / max(float(np.linalg.norm(domain)), 1e-9)
-    return WordVectors({word: row for row, word in enumerate(words)}, unit, domain)
+    rows = {word: row for row, word in enumerate(words)}
+    return WordVectors(rows, unit, domain.astype(np.float32))
 
 
 def _stable_hash(word: str) -> int:
