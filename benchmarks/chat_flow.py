@@ -81,17 +81,17 @@ def dialogue_turns(folder: Path) -> list[Conversation]:
     return found
 
 
-def red_flags() -> None:
-    """Recall and false alarms of the rules on the labelled messages."""
-    positive = labelled("red_flags_evaluation_positive")
-    negative = labelled("red_flags_evaluation_negative")
+def red_flags(part: str) -> None:
+    """Recall and false alarms of the rules on the labelled messages of one set."""
+    positive = labelled(f"red_flags_{part}_positive")
+    negative = labelled(f"red_flags_{part}_negative")
     found = [{flag.rule.id for flag in flags_of(text)} for _, text in positive]
     alarms = [text for _, text in negative if flags_of(text)]
     hits = sum(map(bool, found))
     right = sum(label in ids for (label, _), ids in zip(positive, found, strict=True))
-    print(f"red flags: recall {share(hits, len(positive))}")
-    print(f"red flags: right one named {share(right, len(positive))}")
-    print(f"red flags: false alarms {share(len(alarms), len(negative))}")
+    print(f"red flags, {part}: recall {share(hits, len(positive))}")
+    print(f"red flags, {part}: right one named {share(right, len(positive))}")
+    print(f"red flags, {part}: false alarms {share(len(alarms), len(negative))}")
 
 
 def is_medical(check: MedicalCheck, data: Path, part: str) -> None:
@@ -157,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         is_medical(check, given.data, "calibration")
         return
     print(f"limits {LOW} and {HIGH}")
-    red_flags()
+    red_flags("evaluation")
+    red_flags("fresh")
     is_medical(check, given.data, "evaluation")
     overhead(check, given.data)
 
