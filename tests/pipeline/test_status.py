@@ -23,6 +23,7 @@ OUTPUTS = {
     "create": ["receipt.json"],
     "eval": ["results.json"],
     "bundle": ["medllm/SHA256SUMS"],
+    "vectors": ["vectors.safetensors", "vocabulary.txt"],
 }
 
 
