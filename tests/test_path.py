@@ -98,7 +98,7 @@ def test_status_says_all_is_done(finished: Path) -> None:
     lines = medllm(finished, "status").stdout.splitlines()[1:]
     found = dict(line.split(maxsplit=1) for line in lines)
     assert {name for name, state in found.items() if state.strip() == "done"} == RELEASE
-    assert found.keys() - RELEASE == {"merge", "bundle"}
+    assert found.keys() - RELEASE == {"merge", "bundle", "vectors"}
 
 
 def test_the_model_answers(finished: Path, no_server: dict[str, str]) -> None:
