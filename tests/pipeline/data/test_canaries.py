@@ -49,7 +49,7 @@ def test_another_seed_has_other_secrets() -> None:
 
 def test_the_stage_plants_as_often_as_it_records(tmp_path: Path, tokenizer_folder: Path) -> None:
     path = write(tmp_path / "rows.jsonl", [talk(n) for n in range(480)])
-    report, splits = run(tmp_path / "out", tokenizer_folder, [{"path": path}])
+    report, splits = run(tmp_path / "out", tokenizer_folder, [{"path": path}], canaries=4)
     secrets = read_secrets(tmp_path / "out")
     assert [canary.repetitions for canary in secrets.planted] == [1, 2]
     for canary in secrets.canaries:
@@ -67,7 +67,7 @@ def test_without_canaries_the_other_lines_are_the_same(
     tmp_path: Path, tokenizer_folder: Path
 ) -> None:
     path = write(tmp_path / "rows.jsonl", [talk(n) for n in range(480)])
-    _, planted = run(tmp_path / "planted", tokenizer_folder, [{"path": path}])
+    _, planted = run(tmp_path / "planted", tokenizer_folder, [{"path": path}], canaries=4)
     _, without = run(tmp_path / "without", tokenizer_folder, [{"path": path}], canaries=0)
     assert planted["train"][:-3] == without["train"]
     assert read_secrets(tmp_path / "without").canaries == ()
