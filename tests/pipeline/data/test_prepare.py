@@ -96,7 +96,7 @@ def test_the_real_file(run: RunPaths, shared_data: Path) -> None:
         assert len(held_out) == pytest.approx(5452 * 0.05, rel=0.2)
     assert sorted(manifest.outputs) == [
         *("card.html", "card.md", "lengths.png", "lengths.svg"),
-        *("report.json", "report.md", "review/1-healthcaremagic.md"),
+        *("memorisation.json", "report.json", "report.md", "review/1-healthcaremagic.md"),
         *("test.jsonl", "train.jsonl", "validation.jsonl"),
     ]
 
