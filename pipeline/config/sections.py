@@ -152,7 +152,10 @@ class TrainConfig(Section):
         description="projection layers that get an adapter",
     )
     epochs: float = Field(3.0, gt=0)
-    batch_size: Count = Field(8, description="rows a device holds at once")
+    batch_size: Count = Field(8, description="rows, or packed blocks, a device holds at once")
+    packing: bool = Field(
+        False, description="lay rows end to end in blocks of max_length, each seeing only itself"
+    )
     accumulation: Count = Field(1, description="batches an optimiser step")
     learning_rate: float = Field(2e-4, gt=0, lt=0.1)
     warmup_share: Share = Field(0.03, description="share of the steps that warm up")

@@ -17,6 +17,7 @@ from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.manifest import Manifest, Work, stage
 from medllm.pipeline.prompts import FORMATS
 from medllm.pipeline.quiet import quiet_libraries
+from medllm.pipeline.weights.packing import PackedBatch, packed_columns
 from medllm.pipeline.weights.rows import Rows, build_rows
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def train(config: TrainConfig, paths: RunPaths) -> Manifest:
     """Train an adapter into ``train/adapter``, with metrics.jsonl and curves beside it.
 
     Killed at any moment and started again with the same config and inputs, it goes on from its
-    last whole checkpoint. Raises MedllmError when no row fits or a projection does not exist.
+    last whole checkpoint; SIGTERM saves one first. Raises MedllmError when no row fits, a
+    projection does not exist, rows may be longer than the base's context, or the loss diverges.
     """
     return stage("train", config, paths, lambda work: _train(config, work), resumable=True)
 
@@ -39,9 +41,11 @@ def _train(config: TrainConfig, work: Work) -> None:
 
     from medllm.pipeline.weights.callbacks import last_whole_checkpoint
     from medllm.pipeline.weights.curves import draw_curves
+    from medllm.pipeline.weights.stopping import sigterm_saves
 
     set_seed(config.seed)
     base = work.inputs["base"]
+    _check_context(config, base)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
     train_rows = _rows(config, work.inputs["prepare"] / "train.jsonl", tokenizer)
     validation_rows = _rows(config, work.inputs["prepare"] / "validation.jsonl", tokenizer)
@@ -51,7 +55,8 @@ def _train(config: TrainConfig, work: Work) -> None:
         config, work, _quantised(base, device), tokenizer, train_rows, validation_rows
     )
     checkpoint = last_whole_checkpoint(work.checkpoints)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with sigterm_saves(trainer):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = trainer.state.log_history
     _save_adapter(trainer.model, work.dir / "adapter")
     draw_curves(history, work.dir)
@@ -70,6 +75,15 @@ def _train(config: TrainConfig, work: Work) -> None:
         "validation": _last(history, "eval_loss", "eval_mean_token_accuracy"),
         "training": _last(history, "loss", "mean_token_accuracy"),
     }
+
+
+def _check_context(config: TrainConfig, base: Path) -> None:
+    context = json.loads((base / "config.json").read_bytes()).get("max_position_embeddings")
+    if context is not None and config.max_length > context:
+        raise MedllmError(
+            f"train.max_length {config.max_length} is above the base's context of {context}.",
+            f"Set it to {context} or less.",
+        )
 
 
 def _rows(config: TrainConfig, path: Path, tokenizer: PreTrainedTokenizerFast) -> Rows:
@@ -134,6 +148,7 @@ def _trainer(
     from trl.trainer import utils as trl_utils
 
     from medllm.pipeline.weights.callbacks import MetricsLog, ProgressBar, WholeCheckpoints
+    from medllm.pipeline.weights.stopping import StopWhenDiverging
 
     missing = [n for n in config.target_modules if not _has_module(model, n)]
     if missing:
@@ -144,7 +159,8 @@ def _trainer(
     # Off CUDA, TRL puts every position through the head and throws most of them away, so that some
     # accelerators compile one shape only; a CPU gains by scoring the supervised ones alone.
     trl_utils._use_triton = lambda device: True
-    steps_an_epoch = math.ceil(len(train_rows.input_ids) / config.batch_size / config.accumulation)
+    columns = _columns(train_rows, config)
+    steps_an_epoch = math.ceil(len(columns["input_ids"]) / config.batch_size / config.accumulation)
     steps = max(1, math.ceil(steps_an_epoch * config.epochs))
     interval = max(1, math.ceil(steps / config.evaluations))
     arguments = SFTConfig(
@@ -171,6 +187,7 @@ def _trainer(
         save_total_limit=2,
         logging_steps=max(1, steps // 100),
         logging_first_step=True,
+        logging_nan_inf_filter=False,  # StopWhenDiverging must see them
         report_to="none",
         seed=config.seed,
         data_seed=config.seed,
@@ -180,9 +197,10 @@ def _trainer(
     trainer = SFTTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict(_columns(train_rows)),
-        eval_dataset=Dataset.from_dict(_columns(validation_rows)),
+        train_dataset=Dataset.from_dict(columns),
+        eval_dataset=Dataset.from_dict(_columns(validation_rows, config)),
         processing_class=tokenizer,
+        data_collator=PackedBatch(tokenizer.pad_token_id or 0) if config.packing else None,
         peft_config=LoraConfig(
             r=config.rank,
             lora_alpha=config.alpha,
@@ -192,6 +210,7 @@ def _trainer(
             task_type="CAUSAL_LM",
         ),
         callbacks=[
+            StopWhenDiverging(work.checkpoints),
             ProgressBar(),
             MetricsLog(work.dir / "metrics.jsonl"),
             WholeCheckpoints(work.checkpoints),
@@ -207,7 +226,9 @@ def _trainer(
     return trainer
 
 
-def _columns(rows: Rows) -> dict[str, list[list[int]]]:
+def _columns(rows: Rows, config: TrainConfig) -> dict[str, list[list[int]]]:
+    if config.packing:
+        return packed_columns(rows, config.max_length)
     return {"input_ids": rows.input_ids, "labels": rows.labels}
 
 

@@ -1,12 +1,16 @@
 """Real QLoRA steps on a small real Llama, on the CPU."""
 
 import json
+import math
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,10 +161,10 @@ train(TrainConfig.model_validate_json(sys.argv[2]), RunPaths(Path(sys.argv[1])))
 """
 
 
-def killed_after_a_checkpoint(paths: RunPaths) -> Iterator[Path]:
+def killed_after_a_checkpoint(paths: RunPaths, config: TrainConfig = CONFIG) -> Iterator[Path]:
     """Train in another process and kill it with SIGKILL once a checkpoint is whole."""
     checkpoints = paths.root / ".train.partial" / "checkpoints"
-    command = [sys.executable, "-c", _TRAIN, str(paths.root), CONFIG.model_dump_json()]
+    command = [sys.executable, "-c", _TRAIN, str(paths.root), config.model_dump_json()]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
         while not list(checkpoints.glob("checkpoint-*/whole.json")):
@@ -185,9 +189,7 @@ def test_killed_and_run_again_it_ends_where_it_would_have(
     assert steps == sorted(set(steps))
     undisturbed = {e["step"]: e["loss"] for e in history(trained) if "loss" in e}
     assert {e["step"]: e["loss"] for e in history(paths) if "loss" in e} == undisturbed
-    expected = adapter(trained)
-    for name, tensor in adapter(paths).items():
-        assert tensor.equal(expected[name]), name  # type: ignore[attr-defined]
+    assert_equal_adapters(paths, trained)
 
 
 @pytest.mark.slow
@@ -199,3 +201,101 @@ def test_a_torn_checkpoint_is_not_used(tmp_path: Path) -> None:
     manifest = train(CONFIG, paths)
     assert manifest.report["resumed_from"] is None
     assert manifest.report["steps"] == 12
+
+
+@pytest.mark.slow
+def test_packed_it_learns_too(tmp_path: Path) -> None:
+    paths = make_run(tmp_path / "run")
+    manifest = train(CONFIG.model_copy(update={"packing": True, "batch_size": 1}), paths)
+    losses = [entry["loss"] for entry in history(paths) if "loss" in entry]
+    assert losses[-1] < losses[0] - 0.2
+    assert manifest.report["rows"] == 24
+
+
+def test_a_length_above_the_bases_context_is_refused(tmp_path: Path) -> None:
+    paths = make_run(tmp_path / "run")
+    with pytest.raises(MedllmError, match="max_length 129 is above the base's context of 128"):
+        train(CONFIG.model_copy(update={"max_length": 129}), paths)
+
+
+@pytest.mark.parametrize(
+    ("logs", "words"),
+    [
+        ({"loss": 7.0}, r"loss is 7 at step 40 \(last checkpoint before it: checkpoint-30\)"),
+        ({"loss": math.nan}, "loss is nan at step 40"),
+        ({"grad_norm": math.inf}, "grad_norm is inf"),
+        ({"eval_loss": 6.5}, "eval_loss is 6.5"),
+        ({"loss": 5.9, "eval_loss": 5.9, "grad_norm": 50.0}, None),
+    ],
+)
+def test_a_diverging_loss_stops_the_run(
+    tmp_path: Path, logs: dict[str, float], words: str | None
+) -> None:
+    from transformers import TrainerControl, TrainerState
+
+    from medllm.pipeline.weights.stopping import StopWhenDiverging
+
+    for name in ("checkpoint-20", "checkpoint-30"):
+        (tmp_path / name).mkdir()
+    state = TrainerState(global_step=40, log_history=[{"loss": 2.0, "step": 1}])
+    stop = StopWhenDiverging(tmp_path)
+    expected = pytest.raises(MedllmError, match=words) if words else nullcontext()
+    with expected:
+        stop.on_log(None, state, TrainerControl(), logs)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_the_next_run_goes_on(
+    trained: RunPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import TrainerCallback
+
+    from medllm.pipeline.weights.stopping import StopWhenDiverging
+
+    def terminate(self: TrainerCallback, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    paths = make_run(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(StopWhenDiverging, "on_step_begin", terminate)
+        with pytest.raises(MedllmError, match="Told to stop at step 6; a checkpoint is saved"):
+            train(CONFIG, paths)
+    assert train(CONFIG, paths).report["resumed_from"] == "checkpoint-6"
+    assert_equal_adapters(paths, trained)
+
+
+def assert_equal_adapters(paths: RunPaths, undisturbed: RunPaths) -> None:
+    expected = adapter(undisturbed)
+    for name, tensor in adapter(paths).items():
+        assert tensor.equal(expected[name]), name  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_killed_while_packed_it_ends_where_it_would_have(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"packing": True, "batch_size": 1})
+    whole, killed = make_run(tmp_path / "whole"), make_run(tmp_path / "killed")
+    train(config, whole)
+    assert list(killed_after_a_checkpoint(killed, config))
+    manifest = train(config, killed)
+    assert str(manifest.report["resumed_from"]).startswith("checkpoint-")
+    assert_equal_adapters(killed, whole)
+
+
+@pytest.mark.slow
+def test_the_loss_is_a_mean_over_supervised_tokens_however_they_are_batched(
+    tmp_path: Path,
+) -> None:
+    paths = make_run(tmp_path / "run")
+    still = {"epochs": 1, "learning_rate": 1e-9, "evaluations": 1}
+    losses = []
+    for batching in (
+        {"batch_size": 24},
+        {"batch_size": 3, "accumulation": 8},
+        {"batch_size": 100, "packing": True},
+        {"batch_size": 1, "accumulation": 100, "packing": True},
+    ):
+        train(CONFIG.model_copy(update=still | batching), paths)
+        assert read_manifest(paths.stage("train")).report["steps"] == 1
+        losses.append(history(paths)[0]["loss"])
+    assert losses == pytest.approx([losses[0]] * 4, abs=2e-3)  # the base computes in bfloat16
