@@ -51,6 +51,14 @@ class _TryAgainError(Exception):
     """The server failed in a way that may pass."""
 
 
+class _BrokeOffError(_TryAgainError):
+    """A stream that ended in good order, but without its last line."""
+
+    def __init__(self, reply: Streamed) -> None:
+        super().__init__("the answer broke off")
+        self.reply = reply
+
+
 class Hosts:
     """The same model on one or several servers, each with ``parallel`` places.
 
@@ -102,7 +110,7 @@ class Hosts:
         if top_logprobs is not None:
             request |= {"logprobs": True, "top_logprobs": top_logprobs}
         free = await self._places()
-        problem = ""
+        problem, cut = "", None
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_WAIT * 2 ** (attempt - 1))
@@ -110,6 +118,12 @@ class Hosts:
             try:
                 return await self._once(host, request)
             except (_TryAgainError, httpx.HTTPError, OSError) as error:
+                # Ollama ends a reply of 30 equal tokens without a word. Tokens of part of a
+                # character are among them and are not sent, so only the same end twice tells.
+                if isinstance(error, _BrokeOffError):
+                    if cut == error.reply.text:
+                        return error.reply
+                    cut = error.reply.text
                 problem = f"at {host}: {one_line(str(error)) or type(error).__name__}"
             finally:
                 free.put_nowait(host)
@@ -203,11 +217,11 @@ class Hosts:
                     pieces.append(content)
         asked, done = bool(request.get("logprobs")), last.get("done") is True
         repeats = len(pieces) >= _REPEATED and len(set(pieces[-_REPEATED:])) == 1
-        if not done and not repeats:
-            raise _TryAgainError("the answer broke off" if last else "the answer is empty")
+        if not last:
+            raise _TryAgainError("the answer is empty")
         spent = (last.get("eval_duration") or 0) / 1e9
         tokens = int(last.get("eval_count") or 0)
-        return Streamed(
+        reply = Streamed(
             text="".join(pieces),
             done_reason=str(last.get("done_reason") or "") if done else "repeat",
             tokens=tokens if done else len(pieces),
@@ -218,6 +232,9 @@ class Hosts:
             # Ollama tells no log probabilities when the model ends before it says anything.
             first={} if first is None and asked and not pieces else first,
         )
+        if not done and not repeats:
+            raise _BrokeOffError(reply)
+        return reply
 
 
 def _first(logprobs: Any) -> dict[str, float]:

@@ -136,6 +136,20 @@ def test_a_fault_that_stays_ends_in_one_line(
     assert played.chats == streaming.ATTEMPTS
 
 
+def test_a_reply_that_breaks_off_at_the_same_word_twice_is_ollamas_guard(played: Played) -> None:
+    """It ends a reply of 30 equal tokens without a last line; parts of a character are not sent."""
+    played.answer = lambda _: (200, said("Hel", "lo")[:2])
+    (reply,) = chat(played)
+    assert (reply.text, reply.done_reason, reply.tokens) == ("Hello", "repeat", 2)
+    assert played.chats == 2
+
+
+def test_a_reply_that_breaks_off_elsewhere_each_time_is_a_fault(played: Played) -> None:
+    played.answer = lambda n: (200, said(*"Hello, you")[:n])
+    with pytest.raises(MedllmError, match="the answer broke off"):
+        chat(played)
+
+
 def test_a_request_that_is_refused_is_not_tried_again(played: Played) -> None:
     played.answer = lambda _: (400, [b'{"error": "prompt exceeds context"}'])
     with pytest.raises(NotThisRequestError, match="prompt exceeds context"):
