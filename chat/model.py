@@ -8,19 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing, nullcontext
-from pathlib import Path
 from typing import Literal
 
 from medllm.chat.events import ModelIdentity
-from medllm.eval.ask import number_of, sampling_of
+from medllm.eval.ask import number_of, published_gguf, published_on, sampling_of
 from medllm.eval.engines.embedded import EmbeddedEngine
 from medllm.eval.engines.engine import Engine, OllamaEngine, Sampling
 from medllm.pipeline.config import RunConfig, RunPaths
 from medllm.pipeline.errors import MedllmError
-from medllm.pipeline.files import sha256_file
-from medllm.pipeline.manifest import MANIFEST, read_manifest, verify_inputs
+from medllm.pipeline.manifest import verify_inputs
 from medllm.pipeline.prompts import Message
-from medllm.pipeline.release.create import read_receipt
 from medllm.pipeline.release.finding import find_server
 from medllm.pipeline.release.modelfile_syntax import Modelfile, read_modelfile
 from medllm.pipeline.release.neutralise import neutralised
@@ -106,15 +103,15 @@ def _from_ollama(
     server: Server, config: RunConfig, paths: RunPaths, modelfile: Modelfile
 ) -> ChatModel | None:
     """The published model on the server, or None when it is not the one of the receipt."""
-    folder, name = paths.stage("create"), f"{config.create.name}:latest"
-    record = read_receipt(folder).models.get(name) if (folder / MANIFEST).exists() else None
-    if record is None or server.digest(name) != record.digest:
+    found = published_on(server, config, paths)
+    if found is None:
         return None
+    name, digest = found
     context = int(number_of(modelfile, "num_ctx"))
     engine = OllamaEngine(server, name, context, modelfile.messages)
     identity = ModelIdentity(
         name=name,
-        digest=record.digest,
+        digest=digest,
         verified=True,
         engine=f"{engine.description} at {server.host}",
     )
@@ -125,16 +122,10 @@ def _embedded(
     config: RunConfig, paths: RunPaths, modelfile: Modelfile, stack: ExitStack
 ) -> ChatModel:
     """The GGUF that the Modelfile names, on llama.cpp in this process."""
-    path = paths.stage("quantize") / Path(modelfile.source).name
-    record = read_manifest(path.parent).outputs.get(path.name)
-    if record is None or sha256_file(path) != record.sha256:
-        raise MedllmError(
-            f"{path} is not the file that stage quantize wrote.",
-            f"Delete {path.parent} and run `medllm quantize` again.",
-        )
+    path, sha256 = published_gguf(paths, modelfile)
     context = int(number_of(modelfile, "num_ctx"))
     engine = stack.enter_context(closing(EmbeddedEngine(path, config.modelfile.format, context)))
     identity = ModelIdentity(
-        name=path.name, digest=record.sha256, verified=True, engine=engine.description
+        name=path.name, digest=sha256, verified=True, engine=engine.description
     )
     return ChatModel(engine, modelfile, engine.context, identity)

@@ -77,22 +77,17 @@ def _write(pieces: Iterator[str]) -> None:
     click.echo()
 
 
-def _from_ollama(
-    server: Server, config: RunConfig, paths: RunPaths, message: Message
-) -> _Source | None:
-    """The published model on the server, or None when it is not the one of the receipt."""
+def published_on(server: Server, config: RunConfig, paths: RunPaths) -> tuple[str, str] | None:
+    """Name and digest of the published model on a server; None when it is not the receipt's."""
     folder, name = paths.stage("create"), f"{config.create.name}:latest"
     record = read_receipt(folder).models.get(name) if (folder / MANIFEST).exists() else None
     if record is None or server.digest(name) != record.digest:
         return None
-    note = f"{name} ({record.digest[:12]}) on Ollama {server.version()} at {server.host}."
-    return _Source(note, server.stream(name, [message]))
+    return name, record.digest
 
 
-def _embedded(
-    config: RunConfig, paths: RunPaths, modelfile: Modelfile, message: Message
-) -> _Source:
-    """The GGUF that the Modelfile names, on llama.cpp in this process."""
+def published_gguf(paths: RunPaths, modelfile: Modelfile) -> tuple[Path, str]:
+    """The GGUF that the Modelfile names, and its sha256. Raises MedllmError when it was altered."""
     path = paths.stage("quantize") / Path(modelfile.source).name
     record = read_manifest(path.parent).outputs.get(path.name)
     if record is None or sha256_file(path) != record.sha256:
@@ -100,9 +95,29 @@ def _embedded(
             f"{path} is not the file that stage quantize wrote.",
             f"Delete {path.parent} and run `medllm quantize` again.",
         )
+    return path, record.sha256
+
+
+def _from_ollama(
+    server: Server, config: RunConfig, paths: RunPaths, message: Message
+) -> _Source | None:
+    """The published model on the server, or None when it is not the one of the receipt."""
+    found = published_on(server, config, paths)
+    if found is None:
+        return None
+    name, digest = found
+    note = f"{name} ({digest[:12]}) on Ollama {server.version()} at {server.host}."
+    return _Source(note, server.stream(name, [message]))
+
+
+def _embedded(
+    config: RunConfig, paths: RunPaths, modelfile: Modelfile, message: Message
+) -> _Source:
+    """The GGUF that the Modelfile names, on llama.cpp in this process."""
+    path, sha256 = published_gguf(paths, modelfile)
     context = int(number_of(modelfile, "num_ctx"))
     engine = EmbeddedEngine(path, config.modelfile.format, context)
-    note = f"{path.name} (sha256 {record.sha256[:12]}) on {engine.description}."
+    note = f"{path.name} (sha256 {sha256[:12]}) on {engine.description}."
     return _Source(note, _closing_stream(engine, modelfile, message))
 
 

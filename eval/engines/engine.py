@@ -91,7 +91,9 @@ class OllamaEngine:
     def prompt(self, messages: Sequence[Message]) -> str:
         """The text that the server shows the model, without the BOS that the tokenizer adds."""
         options = ChatOptions(num_ctx=self._context)
-        return self._server.rendered_prompt(self._name, self._sent(messages), options)
+        return self._server.rendered_prompt(
+            self._name, without_preset(messages, self._preset), options
+        )
 
     def first_token_logprobs(self, messages: Sequence[Message], top: int) -> dict[str, float]:
         """The ``top`` (at most 20) most probable first tokens: text -> natural log probability.
@@ -99,7 +101,10 @@ class OllamaEngine:
         Empty when the most probable first token ends the reply: Ollama reports none then.
         """
         answer = self._server.chat(
-            self._name, self._sent(messages), self._options(1, GREEDY), top_logprobs=top
+            self._name,
+            without_preset(messages, self._preset),
+            chat_options(GREEDY, self._context, 1),
+            top_logprobs=top,
         )
         found: dict[str, float] = {}
         for token in answer.logprobs[:1]:
@@ -113,8 +118,8 @@ class OllamaEngine:
     ) -> Reply:
         """Generate a whole reply."""
         started = time.perf_counter()
-        options = self._options(max_tokens, sampling)
-        answer = self._server.chat(self._name, self._sent(messages), options)
+        options = chat_options(sampling, self._context, max_tokens)
+        answer = self._server.chat(self._name, without_preset(messages, self._preset), options)
         seconds = time.perf_counter() - started
         return Reply(
             answer.text.strip(), answer.tokens, answer.done_reason == "stop", seconds, None
@@ -124,27 +129,31 @@ class OllamaEngine:
         self, messages: Sequence[Message], max_tokens: int, sampling: Sampling = GREEDY
     ) -> Iterator[str]:
         """Generate a reply, piece by piece as it comes."""
-        options = self._options(max_tokens, sampling)
-        yield from self._server.stream(self._name, self._sent(messages), options)
+        options = chat_options(sampling, self._context, max_tokens)
+        yield from self._server.stream(self._name, without_preset(messages, self._preset), options)
 
-    def _options(self, max_tokens: int, sampling: Sampling) -> ChatOptions:
-        return ChatOptions(
-            num_ctx=self._context,
-            num_predict=max_tokens,
-            temperature=sampling.temperature,
-            top_k=sampling.top_k,
-            top_p=sampling.top_p,
-            min_p=sampling.min_p,
-            repeat_penalty=sampling.repeat_penalty,
-            seed=sampling.seed,
-            stop=sampling.stop,
-        )
 
-    def _sent(self, messages: Sequence[Message]) -> list[Message]:
-        first = int(messages[0].role == "system")
-        last = first + len(self._preset)
-        inside = tuple(messages[first:last]) == self._preset
-        return [*messages[:first], *messages[last if inside else first :]]
+def chat_options(sampling: Sampling, context: int, max_tokens: int) -> ChatOptions:
+    """Every option that matters, so that nothing depends on the Modelfile's or a server's own."""
+    return ChatOptions(
+        num_ctx=context,
+        num_predict=max_tokens,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+        min_p=sampling.min_p,
+        repeat_penalty=sampling.repeat_penalty,
+        seed=sampling.seed,
+        stop=sampling.stop,
+    )
+
+
+def without_preset(messages: Sequence[Message], preset: tuple[Message, ...]) -> list[Message]:
+    """A conversation without the MESSAGE lines that the server puts into it by itself."""
+    first = int(messages[0].role == "system")
+    last = first + len(preset)
+    inside = tuple(messages[first:last]) == preset
+    return [*messages[:first], *messages[last if inside else first :]]
 
 
 def split_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool, str]:

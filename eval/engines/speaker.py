@@ -18,7 +18,7 @@ from typing import Protocol
 from pydantic import Field
 
 from medllm.eval.engines.embedded import EmbeddedEngine
-from medllm.eval.engines.engine import GREEDY, Sampling
+from medllm.eval.engines.engine import GREEDY, Sampling, chat_options, without_preset
 from medllm.eval.records import Engine, Record
 from medllm.pipeline.errors import MedllmError
 from medllm.pipeline.prompts import FORMATS, Message
@@ -150,21 +150,10 @@ class OllamaSpeaker:
 
     async def say(self, request: Request) -> Said:
         """Answer one request."""
-        sampling = request.sampling
-        options = ChatOptions(
-            num_ctx=self._context,
-            num_predict=request.max_tokens,
-            temperature=sampling.temperature,
-            top_k=sampling.top_k,
-            top_p=sampling.top_p,
-            min_p=sampling.min_p,
-            repeat_penalty=sampling.repeat_penalty,
-            seed=sampling.seed,
-            stop=sampling.stop,
-        )
+        options = chat_options(request.sampling, self._context, request.max_tokens)
         try:
             reply = await self.hosts.chat(
-                self._sent(request.messages),
+                without_preset(request.messages, self._preset),
                 options,
                 top_logprobs=TOP if request.letters else None,
             )
@@ -185,18 +174,14 @@ class OllamaSpeaker:
         """The text that the first server shows the model, without the BOS."""
         with closing(Server(self.hosts.hosts[0])) as server:
             options = ChatOptions(num_ctx=self._context)
-            return server.rendered_prompt(self.hosts.model, self._sent(messages), options)
+            return server.rendered_prompt(
+                self.hosts.model, without_preset(messages, self._preset), options
+            )
 
     async def close(self) -> Engine:
         """Close the connections and look whether the model is still the one that was asked."""
         await self.hosts.close()
         return self.engine.model_copy(update={"digest_after": self.hosts.check()})
-
-    def _sent(self, messages: Sequence[Message]) -> list[Message]:
-        first = int(messages[0].role == "system")
-        last = first + len(self._preset)
-        inside = tuple(messages[first:last]) == self._preset
-        return [*messages[:first], *messages[last if inside else first :]]
 
 
 def does_not_fit(context: int) -> Said:
